@@ -1,0 +1,1 @@
+"""Saksi records RTSP cameras at a site and proves what was recorded."""
