@@ -1,0 +1,115 @@
+"""Every event that Saksi's processes publish. Types are past tense and versioned; changes only add."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge.events.catalog.journal import EventsMissing, EventsRecovered
+from edge.events.catalog.livestream import LivestreamLost, LivestreamReady
+from edge.events.catalog.process import OutboxTruncated, ProcessStarted, ProcessStopped
+from edge.events.catalog.recorder import (
+    Audio,
+    ClockJumped,
+    CutReason,
+    RecordingStarted,
+    RecordingStopped,
+    SegmentWritten,
+    StopReason,
+    Video,
+)
+from edge.events.catalog.reporter import ReportDelivered, ReportFailed, SiteReported
+from edge.events.catalog.retention import (
+    DiskFull,
+    DiskLow,
+    DiskMeasured,
+    DiskMissing,
+    DiskPruned,
+    DiskRecovered,
+    PrunedRange,
+    RetentionShort,
+)
+from edge.events.catalog.validator import ChannelInvalid, ChannelValid, SegmentRejected
+from edge.events.data import EventData
+
+EVENTS: dict[str, type[EventData]] = {
+    event.event_type: event
+    for event in (
+        ProcessStarted,
+        ProcessStopped,
+        OutboxTruncated,
+        RecordingStarted,
+        SegmentWritten,
+        RecordingStopped,
+        ClockJumped,
+        DiskMeasured,
+        DiskPruned,
+        DiskLow,
+        DiskFull,
+        DiskRecovered,
+        DiskMissing,
+        RetentionShort,
+        ChannelInvalid,
+        ChannelValid,
+        SegmentRejected,
+        SiteReported,
+        ReportDelivered,
+        ReportFailed,
+        LivestreamReady,
+        LivestreamLost,
+        EventsMissing,
+        EventsRecovered,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent:
+    """An event of a type or version that this release does not know: kept, not understood."""
+
+    event_type: str
+    event_version: int
+    data: Mapping[str, Any]
+
+
+def read(event_type: str, event_version: int, data: Mapping[str, Any]) -> EventData | UnknownEvent:
+    """The data of an event as its model; raises EventDataError when a known event breaks its model."""
+    event = EVENTS.get(event_type)
+    if event is None or event.event_version != event_version:
+        return UnknownEvent(event_type, event_version, data)
+    return event.read(data)
+
+
+__all__ = [
+    "EVENTS",
+    "Audio",
+    "ChannelInvalid",
+    "ChannelValid",
+    "ClockJumped",
+    "CutReason",
+    "DiskFull",
+    "DiskLow",
+    "DiskMeasured",
+    "DiskMissing",
+    "DiskPruned",
+    "DiskRecovered",
+    "EventsMissing",
+    "EventsRecovered",
+    "LivestreamLost",
+    "LivestreamReady",
+    "OutboxTruncated",
+    "ProcessStarted",
+    "ProcessStopped",
+    "PrunedRange",
+    "RecordingStarted",
+    "RecordingStopped",
+    "ReportDelivered",
+    "ReportFailed",
+    "RetentionShort",
+    "SegmentRejected",
+    "SegmentWritten",
+    "SiteReported",
+    "StopReason",
+    "UnknownEvent",
+    "Video",
+    "read",
+]

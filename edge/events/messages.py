@@ -1,0 +1,160 @@
+"""What else goes over the broker beside events: heartbeat, Will, ack, replay command and reply."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, JsonValue, ValidationError, model_validator
+
+from edge.events.data import Value, problems
+from edge.events.errors import MessageError, PayloadError
+from edge.events.payload import decode, encode
+from edge.events.topics import AckTopic, CommandTopic, ProcessTopic, ReplyTopic, StateTopic
+from edge.events.values import Count, Sequence, Text, Timestamp, Ulid
+
+TransactionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+_EPOCH = "01KAQFYK00N8TG6ZQ3V5M7W9XA"
+_TRANSACTION = "01KAQG0W4M2D9C6T8R5Y7B3EHK"
+
+
+class Message(Value):
+    """A message that is not an event: it says how things are now, and is not kept."""
+
+    name: ClassVar[str]
+    topic: ClassVar[type[ProcessTopic]]
+    example: ClassVar[dict[str, JsonValue]]
+
+    def to_json(self) -> bytes:
+        """The payload: one line of JSON; raises EventTooLarge over 64 KiB."""
+        return encode(self.document())
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """The message in a payload, without what a newer sender added; raises MessageError for any other bytes."""
+        return cls.read(_object(cls.name, payload))
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Self:
+        """The message in a JSON object that was parsed already; raises MessageError."""
+        try:
+            return cls.model_validate(document, extra="ignore", by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise MessageError(f"{cls.name}: {problems(error)}") from error
+
+
+class Heartbeat(Message):
+    """A process is alive: said every 10 s, retained, so that whoever comes late knows at once."""
+
+    name = "heartbeat"
+    topic = StateTopic
+    example: ClassVar[dict[str, JsonValue]] = {
+        "status": "online",
+        "epoch": _EPOCH,
+        "bdseq": 12,
+        "last_sequence": 5091,
+        "started": "2026-11-23T02:00:00.000Z",
+        "time": "2026-11-23T02:22:00.123Z",
+        "version": "0.1.0",
+        "pid": 4711,
+        "metrics": {"outbox_waiting": 0},
+    }
+
+    status: Literal["online"] = Field(default="online", description="alive")
+    epoch: Ulid = Field(description="epoch of the outbox")
+    bdseq: Count = Field(description="number of the connection to the broker; it grows over all runs")
+    last_sequence: Count = Field(description="last sequence given; 0 for none: who has less than this is missing some")
+    started: Timestamp = Field(description="when the process started")
+    time: Timestamp = Field(description="when this was said")
+    version: Text = Field(description="version of Saksi")
+    pid: Sequence = Field(description="process id")
+    metrics: dict[str, JsonValue] = Field(default={}, description="what else the process wants to show")
+
+
+class Will(Message):
+    """A process is gone: said by the broker when the connection breaks, or by the process itself when it stops.
+
+    A Will whose `bdseq` is older than that of the newest heartbeat belongs to an earlier connection and is ignored.
+    """
+
+    name = "will"
+    topic = StateTopic
+    example: ClassVar[dict[str, JsonValue]] = {"status": "offline", "epoch": _EPOCH, "bdseq": 12}
+
+    status: Literal["offline"] = Field(default="offline", description="gone")
+    epoch: Ulid = Field(description="epoch of the outbox")
+    bdseq: Count = Field(description="number of the connection that is over")
+
+
+class Ack(Message):
+    """HQ holds every event of an epoch up to a sequence: the outbox may let them go."""
+
+    name = "ack"
+    topic = AckTopic
+    example: ClassVar[dict[str, JsonValue]] = {"epoch": _EPOCH, "contiguous_to": 5091}
+
+    epoch: Ulid = Field(description="epoch that is acknowledged")
+    contiguous_to: Count = Field(description="last sequence before the first hole; 0 for none")
+
+
+class ReplayCommand(Message):
+    """A process is asked to publish a range of its events again, the same bytes."""
+
+    name = "replay_command"
+    topic = CommandTopic
+    example: ClassVar[dict[str, JsonValue]] = {
+        "transaction": _TRANSACTION,
+        "epoch": _EPOCH,
+        "from": 5080,
+        "to": 5085,
+    }
+
+    transaction: TransactionId = Field(description="chosen by who asks; comes back in the reply")
+    epoch: Ulid = Field(description="epoch of the events")
+    from_: Sequence = Field(description="first sequence")
+    to: Sequence = Field(description="last sequence")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.to < self.from_:
+            raise ValueError(f"to {self.to} is before from {self.from_}")
+        return self
+
+
+class ReplayReply(Message):
+    """A replay is over, and this is how much of it there was."""
+
+    name = "replay_reply"
+    topic = ReplyTopic
+    example: ClassVar[dict[str, JsonValue]] = {
+        "transaction": _TRANSACTION,
+        "status": "done",
+        "available_from": 1,
+    }
+
+    transaction: TransactionId = Field(description="as in the command")
+    status: Literal["done", "partial", "gone"] = Field(
+        description="`done`: all was published again; `partial`: a part of it; `gone`: the outbox holds none of it"
+    )
+    available_from: Sequence = Field(
+        description="first sequence that the outbox still holds; one more than the last given when it holds none"
+    )
+
+
+MESSAGES: tuple[type[Message], ...] = (Heartbeat, Will, Ack, ReplayCommand, ReplayReply)
+
+
+def parse_state(payload: bytes) -> Heartbeat | Will:
+    """What a state topic holds; raises MessageError for any other bytes."""
+    document = _object("state", payload)
+    status = document.get("status")
+    if status == "online":
+        return Heartbeat.read(document)
+    if status == "offline":
+        return Will.read(document)
+    raise MessageError(f"state: status {str(status)[:40]!r} is neither online nor offline")
+
+
+def _object(name: str, payload: bytes) -> dict[str, Any]:
+    try:
+        return decode(payload)
+    except PayloadError as error:
+        raise MessageError(f"{name}: {error}") from error
