@@ -1,0 +1,1 @@
+"""Simulated cameras: clips, an RTSP server and faults on command; shares nothing with `edge.rtsp`, which it tests."""
