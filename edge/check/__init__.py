@@ -1,0 +1,1 @@
+"""`edge check`: what a configuration will record, whether it fits the disk, and what is wrong with each camera."""

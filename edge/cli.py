@@ -1,0 +1,194 @@
+"""The command `edge`: one sub-command a process, and the tools of a technician. Parses and hands over, nothing more.
+
+Each command imports what it needs: the recorder must not carry the libraries of the others for months.
+"""
+
+import asyncio
+import json as json_text
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.errors import OutboxLocked, SaksiError
+
+USAGE = 2
+
+app = typer.Typer(
+    help="Saksi records RTSP cameras at a site and proves to headquarters what was recorded.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+demo_app = typer.Typer(help="A site to try out, with simulated cameras.", invoke_without_command=True)
+app.add_typer(demo_app, name="demo")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", envvar="EDGE_CONFIG", help="Configuration of the site.", metavar="FILE")
+]
+BrokerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--broker", help="Run Mosquitto too, from this configuration, on a free loopback port.", metavar="FILE"
+    ),
+]
+FolderOption = Annotated[Path, typer.Option("--folder", help="Where the demo keeps everything.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document (a line an event) for machines.")]
+DEFAULT_CONFIG = Path("edge.yaml")
+DEFAULT_FOLDER = Path("demo")
+
+
+def main() -> None:
+    """Run the command line; errors that were expected become one sentence and an exit status."""
+    try:
+        app()
+    except SaksiError as error:
+        sys.stderr.write(f"edge: {error}\n")
+        sys.exit(1 if isinstance(error, OutboxLocked) else USAGE)
+
+
+def _leave(status: int) -> None:
+    raise typer.Exit(status)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("saksi"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Saksi records RTSP cameras at a site and proves to headquarters what was recorded."""
+
+
+@app.command()
+def recorder(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Record the cameras of a site to segments on disk, and say so in events."""
+    from edge.recorder.main import run
+
+    _leave(run(config))
+
+
+@app.command()
+def up(config: ConfigOption = DEFAULT_CONFIG, broker: BrokerOption = None) -> None:
+    """Run every process of a site under one supervisor."""
+    from edge.up.site import run_site
+
+    _leave(run_site(config, broker))
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -> None:
+    """Try every camera of a configuration, and say what is wrong and what to do."""
+    from edge.check.main import run
+
+    _leave(run(config, json=json, out=sys.stdout))
+
+
+@app.command()
+def events(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    json: JsonOption = False,
+    event_type: Annotated[
+        list[str] | None, typer.Option("--type", help="Only events of this type; repeatable.")
+    ] = None,
+    channel: Annotated[list[str] | None, typer.Option("--channel", help="Only this channel; repeatable.")] = None,
+) -> None:
+    """Show the events of a site as they come, one sentence each."""
+    from edge.tail.main import run
+
+    _leave(run(config, json=json, types=event_type or [], channels=channel or []))
+
+
+@app.command("schemas")
+def write_schemas(
+    folder: Annotated[Path, typer.Option("--folder", help="The project's folder.")] = Path(),
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file is out of step.")] = False,
+) -> None:
+    """Write what is generated from the code: JSON Schemas, AsyncAPI, the event and configuration documents."""
+    from edge.config import docs as config_docs
+    from edge.events import markdown, schemas
+
+    written = {
+        **{f"schemas/{name}": text for name, text in schemas.generate().items()},
+        "schemas/config.schema.json": config_docs.configuration_schema(),
+        "docs/events.md": markdown.events_markdown(),
+        "docs/configuration.md": config_docs.configuration_markdown(),
+        "deploy/edge.example.yaml": config_docs.configuration_example(),
+    }
+    stale = [name for name, text in written.items() if _text_of(folder / name) != text]
+    for name in stale:
+        if not check:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(written[name], encoding="utf-8")
+        typer.echo(f"{'out of step' if check else 'written'}: {name}")
+    _leave(1 if check and stale else 0)
+
+
+@demo_app.callback()
+def demo(context: typer.Context, folder: FolderOption = DEFAULT_FOLDER, broker: BrokerOption = None) -> None:
+    """Run a site of four simulated cameras and every process there is."""
+    if context.invoked_subcommand is None:
+        from edge.up.demo import run_demo
+
+        _leave(run_demo(folder, broker))
+
+
+@demo_app.command()
+def cameras(
+    port: Annotated[int, typer.Option(help="RTSP port; 0 takes a free one.")] = 0,
+    control_port: Annotated[int, typer.Option(help="Port for faults; 0 takes a free one.")] = 0,
+    folder: FolderOption = DEFAULT_FOLDER,
+) -> None:
+    """Run the simulated cameras alone."""
+    asyncio.run(_run_cameras(port, control_port, folder / "clips"))
+
+
+@demo_app.command()
+def fault(
+    camera: Annotated[str, typer.Argument(help="The camera, e.g. lobby.")],
+    name: Annotated[str, typer.Argument(help="The fault, e.g. stall; 'clear' ends all, 'list' shows them.")],
+    value: Annotated[str | None, typer.Option(help="How much, where the fault has a size.")] = None,
+    for_s: Annotated[float | None, typer.Option("--for", help="Seconds; until cleared where not given.")] = None,
+    folder: FolderOption = DEFAULT_FOLDER,
+) -> None:
+    """Break a simulated camera of a running demo, or mend it."""
+    from edge.demo.control import send_command
+    from edge.up.demo import control_port
+
+    is_fault = name not in {"clear", "list"}
+    action, kind = ("fault", name) if is_fault else (name, None)
+    port = control_port(folder)
+    try:
+        answer = send_command(port, action, camera, kind, value=value, for_s=for_s)
+        typer.echo(json_text.dumps(answer, indent=2))
+    except OSError as error:
+        typer.echo(f"edge: the demo's cameras do not answer: {error.strerror}; is 'edge demo' running?", err=True)
+        _leave(1)
+
+
+async def _run_cameras(port: int, control_port: int, clips: Path) -> None:
+    from edge.demo.main import DEMO_CAMERAS, run_cameras
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_cameras(DEMO_CAMERAS, stop=stop, port=port, control_port=control_port, cache_dir=clips)
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None

@@ -1,0 +1,188 @@
+"""Between the network and the disk: each channel has a bounded lane to one of a few writer threads.
+
+The loop never waits for a disk. When a lane is full the segment is ended there, whole fragments are dropped and
+counted, and a new segment begins at the next keyframe for which there is room. When the disk refuses, the lane stays shut for
+some seconds and then tries again, as often as it takes.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+import structlog
+
+from edge.clock import Clock
+from edge.errors import StorageError
+from edge.events.catalog import RecordingStarted
+from edge.events.data import EventData
+from edge.mp4.fragment import TIMESCALE_VIDEO
+from edge.recorder.operations import CloseSegment, OpenSegment, Operation, WriteFragment
+from edge.recorder.writer import ChannelWriter
+
+RETRY_DISK_S: Final = 5.0
+
+Job = Callable[[], None]
+_log = structlog.get_logger()
+
+
+class WriterThreads:
+    """A few threads, each with its own queue; a channel always uses the same one."""
+
+    def __init__(self, count: int) -> None:
+        self._queues: list[SimpleQueue[Job | None]] = [SimpleQueue() for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=_work, args=(queue,), name=f"writer-{k}", daemon=True)
+            for k, queue in enumerate(self._queues)
+        ]
+        self._next = 0
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def queue(self) -> "SimpleQueue[Job | None]":
+        """The queue for the next channel, in turn."""
+        self._next += 1
+        return self._queues[self._next % len(self._queues)]
+
+    def stop(self, timeout_s: float) -> bool:
+        """Let the threads finish what is queued; False if a disk held one up for longer than `timeout_s` in all."""
+        for queue in self._queues:
+            queue.put(None)
+        deadline = threading.Event()
+        timer = threading.Timer(timeout_s, deadline.set)
+        timer.daemon = True
+        timer.start()
+        for thread in self._threads:
+            while thread.is_alive() and not deadline.is_set():
+                thread.join(0.05)
+        timer.cancel()
+        return not any(thread.is_alive() for thread in self._threads)
+
+
+def _work(queue: "SimpleQueue[Job | None]") -> None:
+    while (job := queue.get()) is not None:
+        job()
+
+
+class Lane:
+    """The way of one channel to the disk, as the event loop sees it."""
+
+    def __init__(
+        self,
+        writer: ChannelWriter,
+        queue: "SimpleQueue[Job | None]",
+        clock: Clock,
+        *,
+        most_bytes: int,
+        cut: Callable[[], None],
+        trouble: Callable[[StorageError, float], None],
+        broken: Callable[[BaseException], None],
+    ) -> None:
+        self._writer = writer
+        self._queue = queue
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._cut = cut
+        self._tell_trouble = trouble
+        self._tell_broken = broken
+        self._loop = asyncio.get_running_loop()
+        self._started: RecordingStarted | None = None
+        self._unsaid_start = False
+        self._open = False
+        self._shut_until_ns = 0
+        self._offered_bytes = 0  # counted on the loop
+        self._taken_bytes = 0  # counted on the writer thread
+        self._dropped = [0, 0.0]
+        self.dropped_fragments = 0
+
+    @property
+    def backlog_bytes(self) -> int:
+        """What waits for the disk."""
+        return self._offered_bytes - self._taken_bytes
+
+    def session(self, started: RecordingStarted) -> None:
+        """A camera's stream begins; `started` is said when its first fragment is on disk, and again after trouble."""
+        self._started = started
+        self._unsaid_start = True
+
+    def recover(self) -> None:
+        """Have what an earlier run left behind finished."""
+        self._put(0, self._writer.recover)
+
+    def say(self, event: EventData, channel: str) -> None:
+        """Say an event behind those of the segments before it."""
+        self._put(0, lambda: self._writer.announcer.say(event, channel))
+
+    def offer(self, operations: list[Operation]) -> None:
+        """Hand operations over as far as there is room; never waits."""
+        for operation in operations:
+            match operation:
+                case OpenSegment():
+                    self._offer_open(operation)
+                case WriteFragment():
+                    self._offer_fragment(operation)
+                case CloseSegment():
+                    if self._open:
+                        self._execute(operation, 0)
+                        self._open = False
+
+    def _offer_open(self, operation: OpenSegment) -> None:
+        self._open = False
+        if self._clock.monotonic_ns() < self._shut_until_ns or self.backlog_bytes > self._most_bytes // 2:
+            self._cut()
+            return
+        self._open = True
+        if self._unsaid_start and self._started is not None:
+            started, self._unsaid_start = self._started, False
+            self._put(0, lambda: self._writer.session(started))
+        if self._dropped[0]:
+            fragments, seconds = int(self._dropped[0]), self._dropped[1]
+            self._dropped = [0, 0.0]
+            self._put(0, lambda: self._writer.dropped(fragments, seconds))
+        self._execute(operation, 0)
+
+    def _offer_fragment(self, fragment: WriteFragment) -> None:
+        if self._open and self.backlog_bytes + fragment.bytes > self._most_bytes:
+            _log.warning("disk_too_slow", channel=self._writer.channel, backlog_bytes=self.backlog_bytes)
+            self._execute(CloseSegment("discontinuity", fragment.arrival_ns), 0)
+            self._open = False
+            self._cut()
+        if self._open:
+            self._execute(fragment, fragment.bytes)
+        elif self._clock.monotonic_ns() >= self._shut_until_ns:
+            self._dropped[0] += 1
+            self._dropped[1] += fragment.video_ticks / TIMESCALE_VIDEO
+            self.dropped_fragments += 1
+
+    def _execute(self, operation: Operation, size: int) -> None:
+        self._put(size, lambda: self._writer.execute(operation))
+
+    def _put(self, size: int, job: Job) -> None:
+        self._offered_bytes += size
+        self._queue.put(lambda: self._run(size, job))
+
+    def _run(self, size: int, job: Job) -> None:
+        """On the writer thread: do it, and tell the loop what went wrong."""
+        try:
+            job()
+        except StorageError as error:
+            self._call(self._trouble, error)
+        except BaseException as error:  # noqa: BLE001 - a writer thread that ends silently would record nothing for months
+            self._call(self._tell_broken, error)
+        finally:
+            self._taken_bytes += size
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _trouble(self, error: StorageError) -> None:
+        self._open = False
+        self._unsaid_start = self._started is not None
+        self._shut_until_ns = self._clock.monotonic_ns() + round(RETRY_DISK_S * 1e9)
+        self._cut()
+        self._tell_trouble(error, RETRY_DISK_S)

@@ -1,0 +1,50 @@
+"""How long to wait before a camera is tried again. Pure, a table.
+
+A camera that does not answer at all is looked for all the time, so that it is recorded within two seconds of its
+return. One that answers, but not with a picture, is given growing room. One that refuses the password is left alone for
+minutes: cameras lock accounts after about five tries, for half an hour (learncctv, Milestone).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from edge.errors import AuthFailed, CameraError, Unreachable
+from edge.retry import delay_s
+
+MOST_WAIT_S: Final = 10.0
+LOOK_S: Final = 1.0
+AUTH_FIRST_S: Final = 120.0
+AUTH_MOST_S: Final = 1800.0
+STEADY_S: Final = 10.0
+"""A stream that lasted so long was a good one: the next failure is a first one again."""
+
+
+def wait_s(error: CameraError, failures: int, random: Callable[[], float]) -> float:
+    """Seconds until the next try, after `failures` (1 or more) in a row; `error` is the last, `random` gives [0, 1)."""
+    if isinstance(error, AuthFailed):
+        return delay_s(failures - 1, first_s=AUTH_FIRST_S, most_s=AUTH_MOST_S, random=random)
+    if failures == 1:
+        return random() * 0.3  # at once, but not all channels of a site in the same moment
+    if isinstance(error, Unreachable):
+        return LOOK_S * (0.75 + random() / 2)
+    asked_s = min(error.retry_after_s or 0.0, MOST_WAIT_S)
+    return min(max(asked_s, delay_s(failures - 2, first_s=0.5, most_s=MOST_WAIT_S / 1.2, random=random)), MOST_WAIT_S)
+
+
+class RefusedAccounts:
+    """Which accounts were refused, so that two channels of one camera do not use up its patience twice as fast."""
+
+    def __init__(self) -> None:
+        self._until_s: dict[tuple[str, str], float] = {}
+
+    def refuse(self, host: str, user: str, until_s: float) -> None:
+        """Nobody tries this account before `until_s` (monotonic)."""
+        self._until_s[host, user] = max(until_s, self._until_s.get((host, user), 0.0))
+
+    def accept(self, host: str, user: str) -> None:
+        """The account works."""
+        self._until_s.pop((host, user), None)
+
+    def wait_s(self, host: str, user: str, now_s: float) -> float:
+        """Seconds until the account may be tried."""
+        return max(self._until_s.get((host, user), 0.0) - now_s, 0.0)

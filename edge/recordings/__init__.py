@@ -1,0 +1,1 @@
+"""Segments on disk: their names, their lifecycle, and the disk that they may be written to."""

@@ -1,0 +1,119 @@
+"""The mark on a storage root that says whose disk it is, so that nothing is written to a disk that is not meant.
+
+`<root>/.saksi` holds site and device; `storage.json` in the state folder remembers the device that was accepted. A root
+without its mark is a disk that is not mounted, and one with another mark is another disk.
+"""
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import StorageMissing
+from edge.recordings.segment import MARK_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a mark says."""
+
+    site: str
+    device: str
+
+
+class MarkedRoot:
+    """A storage root and the memory of its mark."""
+
+    def __init__(self, root: Path, site: str, memory: Path) -> None:
+        self.root = root
+        self._site = site
+        self._memory = memory
+        self._device: str | None = None
+
+    def check(self) -> None:
+        """Make sure that the root is the disk that was marked; raises StorageMissing with the next step.
+
+        The first time, where neither disk nor memory have a mark, the root is marked.
+        """
+        if not self.root.is_dir():
+            raise StorageMissing(f"{self.root} is not there: mount the disk for recordings or make the folder")
+        remembered = self._device or self._remembered()
+        mark = self._read_mark()
+        if mark is None:
+            if remembered is not None:
+                raise StorageMissing(
+                    f"{self.root} has lost its mark {MARK_FILE}: the disk that was recorded to is not mounted there"
+                )
+            mark = self._write_mark()
+        if mark.site != self._site:
+            raise StorageMissing(f"{self.root} holds recordings of site {mark.site!r}, this site is {self._site!r}")
+        if remembered is not None and mark.device != remembered:
+            raise StorageMissing(
+                f"{self.root} is another disk than the one recorded to before; if that is meant, remove {self._memory}"
+            )
+        if self._device is None:
+            self._remember(mark)
+        self._device = mark.device
+
+    def _read_mark(self) -> Mark | None:
+        try:
+            values = _read_json(self.root / MARK_FILE)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageMissing(f"{self.root / MARK_FILE} cannot be read: {error.strerror}") from error
+        if not isinstance(values.get("site"), str) or not isinstance(values.get("device"), str):
+            raise StorageMissing(f"{self.root / MARK_FILE} is damaged: put it back or remove it and {self._memory}")
+        return Mark(values["site"], values["device"])
+
+    def _write_mark(self) -> Mark:
+        mark = Mark(self._site, uuid.uuid4().hex)
+        try:
+            write_durably(self.root / MARK_FILE, json.dumps({"site": mark.site, "device": mark.device}) + "\n")
+        except OSError as error:
+            raise StorageMissing(f"{self.root} cannot be written: {error.strerror}") from error
+        return mark
+
+    def _remembered(self) -> str | None:
+        try:
+            values = _read_json(self._memory)
+        except OSError:
+            return None
+        device = values.get("device")
+        return device if values.get("root") == str(self.root) and isinstance(device, str) else None
+
+    def _remember(self, mark: Mark) -> None:
+        try:
+            write_durably(self._memory, json.dumps({"root": str(self.root), "device": mark.device}) + "\n")
+        except OSError as error:
+            raise StorageMissing(f"{self._memory} cannot be written: {error.strerror}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Put a small file in place so that a power cut leaves the old or the new one, whole."""
+    new = path.with_name(path.name + ".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,126 @@
+"""Keeps programs running: one that dies is started again, at once at first, later and later when it keeps dying."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from edge.retry import Backoff
+
+STOP_S: Final = 6.0
+"""A process of Saksi stops within five seconds by itself."""
+_PR_SET_PDEATHSIG: Final = 1
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command to keep running."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    reloads: bool = False
+    """SIGHUP of the supervisor is passed on."""
+
+
+class Supervisor:
+    """Runs programs until told to stop; they are started in order and stopped in reverse."""
+
+    def __init__(self, programs: Sequence[Program], backoff: Backoff | None = None) -> None:
+        self._programs = programs
+        self._backoff = backoff or Backoff()
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run all programs until SIGINT or SIGTERM; returns when none is left."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
+        await self._stopping.wait()
+        for program in reversed(self._programs):
+            await self._stop(program.name)
+        await asyncio.gather(*keepers)
+
+    async def _keep(self, program: Program) -> None:
+        backoff = self._backoff
+        while not self._stopping.is_set():
+            started_s = time.monotonic()
+            status = await self._live(program)
+            lived_s = time.monotonic() - started_s
+            if self._stopping.is_set():
+                return
+            backoff = backoff.died(lived_s)
+            _log.warning(
+                "process_died",
+                program=program.name,
+                status=_words(status),
+                lived_s=round(lived_s, 1),
+                again_in_s=backoff.delay_s,
+            )
+            await self._pause(backoff.delay_s)
+
+    async def _live(self, program: Program) -> int | None:
+        """One life of a program; None where it could not even be started."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program.command,
+                env={**os.environ, **program.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
+                preexec_fn=_die_with_parent,
+            )
+        except OSError as error:
+            _log.error("process_not_started", program=program.name, error=error.strerror)
+            return None
+        self._running[program.name] = process
+        if self._stopping.is_set():
+            process.terminate()
+        status = await process.wait()
+        del self._running[program.name]
+        return status
+
+    async def _stop(self, name: str) -> None:
+        process = self._running.get(name)
+        if process is None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            _log.error("process_killed", program=name, after_s=STOP_S)
+            process.kill()
+            await process.wait()
+
+    def _reload(self) -> None:
+        for program in self._programs:
+            process = self._running.get(program.name)
+            if program.reloads and process is not None:
+                process.send_signal(signal.SIGHUP)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def _die_with_parent() -> None:
+    """In the child: have the kernel send SIGTERM when the supervisor is gone, however it went."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _words(status: int | None) -> str:
+    if status is None:
+        return "could not be started"
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
