@@ -107,7 +107,7 @@ def events(
     """Show the events of a site as they come, one sentence each."""
     from edge.tail.main import run
 
-    _leave(run(config, json=json, types=event_type or [], channels=channel or []))
+    _leave(run(config, json=json, out=sys.stdout, types=event_type or [], channels=channel or []))
 
 
 @app.command("schemas")

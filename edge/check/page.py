@@ -1,11 +1,11 @@
 """A report as people read it: a sentence, a table, and for each trouble what is wrong and what to do."""
 
+import textwrap
 from collections.abc import Iterator
 from typing import Final, TextIO
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +19,10 @@ PLAIN_WIDTH: Final = 100
 CLOCK_OFFSET_S: Final = 2.0
 """The camera's own picture shows another time from here on; less is the way of the report through the network."""
 
-_CODECS: Final = {"h264": "H.264", "h265": "H.265", "aac": "AAC", "pcma": "G.711 A", "pcmu": "G.711 u"}
+_CODECS: Final = {"h264": "H.264", "h265": "H.265", "aac": "AAC", "pcma": "PCMA", "pcmu": "PCMU"}
+_COLUMNS: Final = ("channel", "state", "video", "frames/s", "key s", "Mb/s", "audio", "first s")
+_NUMBERS: Final = frozenset({"frames/s", "key s", "Mb/s", "first s"})
+_WIDE_ONLY: Final = frozenset({"key s", "audio", "first s"})
 _OK = "green"
 _BAD = "bold red"
 _WARN = "yellow"
@@ -28,13 +31,12 @@ _WARN = "yellow"
 def print_report(report: Report, out: TextIO) -> None:
     """Write a report."""
     console = Console(file=out, width=None if out.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False)
-    good = "good" if report.ok else "bad"
-    console.print(Text(printable(verdict(report)), style=_OK if good == "good" else _BAD))
+    _print_text(console, verdict(report), style=_OK if report.ok else _BAD)
     console.print()
     for line in _site_lines(report):
-        console.print(Text(printable(line)))
+        _print_text(console, line)
     console.print()
-    console.print(_table(report))
+    console.print(_table(report, wide=console.width >= PLAIN_WIDTH))
     for result in report.failing:
         if result.trouble is not None:
             words = f"{result.channel}: {result.trouble.word}"
@@ -45,9 +47,9 @@ def print_report(report: Report, out: TextIO) -> None:
     notes = [f"{result.channel}: {note}" for result in report.results for note in channel_notes(result)]
     if notes:
         console.print()
-        console.print(Text("To know", style="bold"))
+        _print_text(console, "To know", style="bold")
         for note in notes:
-            console.print(Padding(Text(printable(note)), (0, 0, 0, 2)))
+            _print_text(console, note, indent=2)
 
 
 def verdict(report: Report) -> str:
@@ -101,45 +103,44 @@ def _site_lines(report: Report) -> Iterator[str]:
     yield f"Broker   {config.broker.host}:{config.broker.port} {answers}"
 
 
-def _table(report: Report) -> Table:
+def _table(report: Report, *, wide: bool) -> Table:
+    """A row a channel; a narrow terminal leaves out what a technician needs least."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("channel", no_wrap=True, max_width=24)
-    table.add_column("state", no_wrap=True)
-    table.add_column("video", no_wrap=True)
-    table.add_column("frames/s", no_wrap=True, justify="right")
-    table.add_column("key s", no_wrap=True, justify="right")
-    table.add_column("Mb/s", no_wrap=True, justify="right")
-    table.add_column("audio", no_wrap=True)
-    table.add_column("first s", no_wrap=True, justify="right")
+    columns = [column for column in _COLUMNS if wide or column not in _WIDE_ONLY]
+    for column in columns:
+        table.add_column(
+            column, no_wrap=column != "channel", overflow="fold", justify="right" if column in _NUMBERS else "left"
+        )
     results = {result.channel: result for result in report.results}
     for channel in report.config.channels:
         result = results.get(channel.id)
-        cells = _cells(result) if result else ["off"]
-        style = "" if result is None else _BAD if result.trouble else _OK
-        texts = [Text(printable(cell), overflow="ellipsis") for cell in cells]
-        texts[0].stylize(style)
-        table.add_row(Text(channel.id, overflow="ellipsis"), *texts)
+        cells = _cells(result) if result else {"state": "off"}
+        style = "dim" if result is None else _BAD if result.trouble else _OK
+        table.add_row(
+            channel.id,
+            *(Text(printable(cells.get(name, "")), style=style if name == "state" else "") for name in columns[1:]),
+        )
     return table
 
 
-def _cells(result: ProbeResult) -> list[str]:
-    """State and what follows it in the table."""
-    state = result.trouble.word if result.trouble else "ok"
+def _cells(result: ProbeResult) -> dict[str, str]:
+    """What stands in which column."""
+    state = {"state": result.trouble.word if result.trouble else "ok"}
     video = result.video
     if video is None:
-        return [state]
+        return state
     codec = " ".join(filter(None, (_CODECS[video.codec], video.profile)))
     bits_s = total_bits_s(result)
-    declared = f"/{video.declared_fps:g}" if video.declared_fps else ""
-    return [
-        state,
-        f"{codec} {video.width}x{video.height}",
-        _number(video.measured_fps, 1) + declared,
-        _number(video.keyframe_interval_s, 1),
-        _number(bits_s / 1e6 if bits_s else None, 2),
-        _audio(result),
-        _number(result.first_keyframe_s, 2),
-    ]
+    declared = f"/{round(video.declared_fps, 1):g}" if video.declared_fps else ""
+    return {
+        **state,
+        "video": f"{codec} {video.width}x{video.height}",
+        "frames/s": _number(video.measured_fps, 1) + declared,
+        "key s": _number(video.keyframe_interval_s, 1),
+        "Mb/s": _number(bits_s / 1e6 if bits_s else None, 2),
+        "audio": _audio(result),
+        "first s": _number(result.first_keyframe_s, 2),
+    }
 
 
 def _audio(result: ProbeResult) -> str:
@@ -154,9 +155,15 @@ def _number(value: float | None, digits: int) -> str:
 
 def _print_trouble(console: Console, words: str, style: str, what: str, do: str) -> None:
     console.print()
-    console.print(Text(printable(words), style=style))
+    _print_text(console, words, style=style)
     for line in (_sentence(what), do):
-        console.print(Padding(Text(printable(line)), (0, 0, 0, 2)))
+        _print_text(console, line, indent=2)
+
+
+def _print_text(console: Console, words: str, *, style: str = "", indent: int = 0) -> None:
+    """Words on as few lines as they need, none of which ends in blanks."""
+    for line in textwrap.wrap(printable(words), max(console.width - indent, 20), drop_whitespace=True) or [""]:
+        console.print(Text(" " * indent + line, style=style), soft_wrap=True)
 
 
 def _sentence(words: str) -> str:

@@ -8,7 +8,6 @@ from typing import Final
 from edge.check.measure import AudioSeen, Measurement, VideoSeen
 from edge.check.trouble import Situation, Trouble, explain, trouble
 from edge.clock import Clock
-from edge.codec.formats import VideoCodec
 from edge.config import ChannelConfig
 from edge.errors import CameraError, CameraTimeout
 from edge.rtsp.auth import Authenticator
@@ -86,8 +85,9 @@ class _Look:
         """Open the stream and watch it until there is enough; raises the CameraError that comes between."""
         stream = await self._client.open()
         media = stream.video_media
-        codec: VideoCodec = "h264" if media.encoding == "H264" else "h265"
-        self._measured = Measurement(codec, stream.audio_format, media.clock_rate or 90_000)
+        self._measured = Measurement(
+            "h264" if media.encoding == "H264" else "h265", stream.audio_format, media.clock_rate or 90_000
+        )
         self._stream = stream
         running = asyncio.ensure_future(self._client.run())
         enough = asyncio.ensure_future(self._enough.wait())
@@ -104,7 +104,8 @@ class _Look:
         await asyncio.wait_for(self._client.close(), CLOSE_S)
 
     def situation(self) -> Situation:
-        statuses = _STATUS.findall(self._client.transcript.text())
+        before_goodbye = self._client.transcript.text().partition("> TEARDOWN")[0]
+        statuses = _STATUS.findall(before_goodbye)
         return Situation(
             status=int(statuses[-1]) if statuses else 0,
             opened=self._stream is not None,

@@ -42,4 +42,4 @@ def days_words(days: float) -> str:
     """Days as `9.4 days`; years where they are many."""
     if days >= 730:
         return f"{days / 365.25:.0f} years"
-    return f"{days:.0f} days" if days >= 100 else f"{days:.1f} days"
+    return f"{days:.0f} days" if days >= 100 else f"{round(days, 1):g} days"

@@ -121,7 +121,7 @@ def kind_of(error: CameraError, situation: Situation) -> Kind:
         return by_status
     match error:
         case Unreachable():
-            return _kind_unreachable(error.__cause__)
+            return _kind_unreachable(error)
         case AuthFailed():
             return "wrong_password" if situation.has_user else "no_password"
         case NotFound():
@@ -143,10 +143,10 @@ def _kind_while_playing(error: CameraError, situation: Situation) -> Kind:
     return "stalled" if situation.pictures else "silent"
 
 
-def _kind_unreachable(cause: BaseException | None) -> Kind:
-    if isinstance(cause, ConnectionRefusedError):
+def _kind_unreachable(error: CameraError) -> Kind:
+    if "refuses the connection" in str(error):
         return "refused"
-    return "unknown_host" if isinstance(cause, socket.gaierror | UnicodeError) else "unreachable"
+    return "unknown_host" if isinstance(error.__cause__, socket.gaierror | UnicodeError) else "unreachable"
 
 
 def _kind_tls(cause: BaseException | None) -> Kind:

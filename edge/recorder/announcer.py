@@ -10,10 +10,23 @@ from edge.codec.formats import AudioFormat, VideoFormat
 from edge.events.catalog import Audio, Video
 from edge.events.data import EventData
 from edge.recorder import ledger
+from edge.recorder.threads import JobQueue
 
 MOST_UNSAID: Final = 100_000
 
 _log = structlog.get_logger()
+
+
+class Aside:
+    """Says events without waiting for the segments before them; for what must be heard while a disk hangs."""
+
+    def __init__(self, queue: JobQueue, outbox: Outbox) -> None:
+        self.queue = queue
+        self._announcer = Announcer(outbox)
+
+    def say(self, event: EventData, channel: str | None) -> None:
+        """Have an event said soon."""
+        self.queue.put(lambda: self._announcer.say(event, channel))
 
 
 class Announcer:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import random
 from typing import Final, Literal
@@ -13,11 +14,12 @@ from edge.clock import Clock
 from edge.config import ChannelConfig
 from edge.errors import AuthFailed, CameraError, StorageError
 from edge.events.catalog import RecordingStarted, RecordingStopped, StopReason
-from edge.recorder.announcer import describe_audio, describe_video
-from edge.recorder.lanes import Lane, WriterThreads
+from edge.recorder.announcer import Aside, describe_audio, describe_video
+from edge.recorder.lanes import Lane, LaneListener
 from edge.recorder.operations import CloseReason, OpenSegment, Operation
 from edge.recorder.reconnect import STEADY_S, RefusedAccounts, wait_s
 from edge.recorder.segmenter import Segmenter
+from edge.recorder.threads import WriterThreads
 from edge.recorder.wallclock import WallClock
 from edge.recorder.writer import ChannelWriter
 from edge.recordings.store import Store
@@ -44,6 +46,7 @@ class Shared:
     outbox: Outbox
     store: Store
     threads: WriterThreads
+    aside: Aside
     pacer: Pacer
     accounts: RefusedAccounts
     segment_s: int
@@ -60,6 +63,7 @@ class Channel:
         self.state: State = "connecting"
         self._shared = shared
         self._url = RtspUrl.parse(config.url.reveal())
+        self._account = (self._url.host, self._url.user or "", self._url.password)
         self._tls = Tls(config.tls.verify, config.tls.fingerprint, config.tls.legacy)
         self._authenticator = Authenticator.for_url(self._url, prefer_basic=config.basic_auth)
         writer = ChannelWriter(
@@ -71,19 +75,14 @@ class Channel:
             segment_s=shared.segment_s,
             durability_s=shared.durability_s,
         )
-        self.lane = Lane(
-            writer,
-            shared.threads.queue(),
-            shared.clock,
-            most_bytes=shared.lane_bytes,
-            cut=lambda: self._cut("discontinuity"),
-            trouble=self._storage_failed,
-            broken=shared.broken,
-        )
+        listener = LaneListener(self.clock_stepped, self._recorded, self._storage_failed, shared.broken)
+        self.lane = Lane(writer, shared.threads.queue(), shared.clock, most_bytes=shared.lane_bytes, listener=listener)
         self._segmenter: Segmenter | None = None
         self._stream: Stream | None = None
         self._failures = 0
         self._attempts = 0
+        self._refused = False
+        self._unsaid_session = False
         self._told: str | None = None
         self._down_since_s: float | None = None
 
@@ -92,7 +91,7 @@ class Channel:
         self.lane.recover()
         while True:
             self.state = "connecting"
-            await asyncio.sleep(self._account_wait_s())
+            await self._wait_for_account()
             try:
                 pause_s = await self._use_camera()
             except Exception as error:  # noqa: BLE001 - a fault of ours with one camera must not stop the others
@@ -104,13 +103,15 @@ class Channel:
 
     def tick(self, now_ns: int) -> None:
         """Let the segmenter look at the time."""
+        self.lane.tick(now_ns)
         if self._segmenter is not None:
             self._segmenter.wall_offset_ns = self._shared.wall.offset_ns
             self._offer(self._segmenter.tick(now_ns))
 
     def clock_stepped(self) -> None:
-        """The wall clock stepped: begin a new segment, whose times are right again."""
-        self._cut("discontinuity")
+        """Begin a new segment with the next keyframe: the wall clock stepped, or the disk lost its place."""
+        if self._segmenter is not None:
+            self._segmenter.cut("discontinuity")
 
     def say_stopped(self, reason: Literal["shutdown", "config"]) -> None:
         """Tell that the channel is not recorded any more because somebody wants it so."""
@@ -124,10 +125,11 @@ class Channel:
     async def _use_camera(self) -> float:
         """One session and what follows from its end; returns the seconds until the next."""
         error, lasted_s = await self._session()
-        self._failures = 1 if lasted_s >= STEADY_S else self._failures + 1
+        refused, self._refused = self._refused, isinstance(error, AuthFailed)
+        self._failures = 1 if lasted_s >= STEADY_S or refused != self._refused else self._failures + 1
         pause_s = wait_s(error, self._failures, random)
-        if isinstance(error, AuthFailed):
-            self._shared.accounts.refuse(self._url.host, self._url.user or "", self._now_s() + pause_s)
+        if self._refused:
+            self._shared.accounts.refuse(self._account, self._now_s() + pause_s)
         self._stopped(error.reason, str(error), pause_s)
         return pause_s
 
@@ -148,17 +150,19 @@ class Channel:
         try:
             self._stream = await client.open()
             started_s = self._now_s()
-            self._shared.accounts.accept(self._url.host, self._url.user or "")
+            self._shared.accounts.accept(self._account)
             self._begin_session(self._stream)
             await client.run()
         except CameraError as error:
             return error, self._now_s() - started_s if started_s is not None else 0.0
         finally:
             self._end_session("disconnect")
-            await asyncio.wait_for(client.close(), STOP_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.close(), STOP_S)
         raise AssertionError("a client's run always raises")
 
     def _begin_session(self, stream: Stream) -> None:
+        self._unsaid_session = True
         self._segmenter = Segmenter(
             "h264" if stream.video_media.encoding == "H264" else "h265",
             stream.audio_format,
@@ -187,16 +191,16 @@ class Channel:
         stream.video.units.clear()
 
     def _offer(self, operations: list[Operation]) -> None:
-        if self.state != "recording" and any(isinstance(operation, OpenSegment) for operation in operations):
-            self._started()
+        if self._unsaid_session and any(isinstance(operation, OpenSegment) for operation in operations):
+            self._unsaid_session = False
+            self._describe_session()
         self.lane.offer(operations)
 
-    def _started(self) -> None:
-        """The first picture of a session can be recorded."""
+    def _describe_session(self) -> None:
+        """Give the lane what is to be said when the first pictures of the session are on disk."""
         segmenter, stream = self._segmenter, self._stream
         if segmenter is None or stream is None or segmenter.video is None:
             return
-        self.state = "recording"
         report = stream.video.reception.sender_report
         offset_ns = report.unix_ns - report.arrival_ns - self._shared.wall.offset_ns if report else None
         self.lane.session(
@@ -209,6 +213,10 @@ class Channel:
                 server=None,
             )
         )
+
+    def _recorded(self) -> None:
+        """Pictures are on disk."""
+        self.state = "recording"
         down_s = self._now_s() - self._down_since_s if self._down_since_s is not None else None
         _log.info(
             "recording", channel=self.config.id, attempt=self._attempts, down_s=round(down_s, 1) if down_s else None
@@ -224,7 +232,11 @@ class Channel:
         if reason == self._told:
             return
         self._told = reason
-        self.lane.say(RecordingStopped(reason=reason, detail=detail, retry_in_s=retry_in_s), self.config.id)
+        event = RecordingStopped(reason=reason, detail=detail, retry_in_s=retry_in_s)
+        if self.lane.stuck:
+            self._shared.aside.say(event, self.config.id)
+        else:
+            self.lane.say(event, self.config.id)
         _log.warning("not_recording", channel=self.config.id, reason=reason, detail=detail)
 
     def _storage_failed(self, error: StorageError, retry_in_s: float) -> None:
@@ -232,13 +244,14 @@ class Channel:
             self.state = "waiting"
         self._stopped(error.reason, str(error), retry_in_s)
 
-    def _cut(self, reason: CloseReason) -> None:
-        if self._segmenter is not None:
-            self._segmenter.cut(reason)
-
-    def _account_wait_s(self) -> float:
-        """Another channel of the same camera may have been refused; a short spread where it was not."""
-        return self._shared.accounts.wait_s(self._url.host, self._url.user or "", self._now_s())
+    async def _wait_for_account(self) -> None:
+        """Another channel of the same camera may have been refused."""
+        seconds = self._shared.accounts.wait_s(self._account, self._now_s())
+        if seconds:
+            self._stopped(
+                "auth_failed", "the camera refused this user for another channel: check the password", seconds
+            )
+            await asyncio.sleep(seconds)
 
     def _now_s(self) -> float:
         return self._shared.clock.monotonic_ns() / 1e9

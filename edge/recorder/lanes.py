@@ -1,71 +1,41 @@
 """Between the network and the disk: each channel has a bounded lane to one of a few writer threads.
 
 The loop never waits for a disk. When a lane is full the segment is ended there, whole fragments are dropped and
-counted, and a new segment begins at the next keyframe for which there is room. When the disk refuses, the lane stays shut for
-some seconds and then tries again, as often as it takes.
+counted, and a new segment begins at the next keyframe for which there is room. When the disk refuses, the lane stays
+shut for some seconds and then tries again, as often as it takes.
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from edge.clock import Clock
-from edge.errors import StorageError
+from edge.errors import StorageError, StorageMissing
 from edge.events.catalog import RecordingStarted
 from edge.events.data import EventData
 from edge.mp4.fragment import TIMESCALE_VIDEO
 from edge.recorder.operations import CloseSegment, OpenSegment, Operation, WriteFragment
+from edge.recorder.threads import Job, JobQueue
 from edge.recorder.writer import ChannelWriter
 
 RETRY_DISK_S: Final = 5.0
+STUCK_S: Final = 10.0
+"""A disk that has done nothing for so long, with work waiting, is reported as gone."""
 
-Job = Callable[[], None]
 _log = structlog.get_logger()
 
 
-class WriterThreads:
-    """A few threads, each with its own queue; a channel always uses the same one."""
+@dataclass(frozen=True, slots=True)
+class LaneListener:
+    """Who is told, on the loop: to cut the segment, that pictures are on disk, that the disk failed, that we did."""
 
-    def __init__(self, count: int) -> None:
-        self._queues: list[SimpleQueue[Job | None]] = [SimpleQueue() for _ in range(count)]
-        self._threads = [
-            threading.Thread(target=_work, args=(queue,), name=f"writer-{k}", daemon=True)
-            for k, queue in enumerate(self._queues)
-        ]
-        self._next = 0
-
-    def start(self) -> None:
-        """Begin to work."""
-        for thread in self._threads:
-            thread.start()
-
-    def queue(self) -> "SimpleQueue[Job | None]":
-        """The queue for the next channel, in turn."""
-        self._next += 1
-        return self._queues[self._next % len(self._queues)]
-
-    def stop(self, timeout_s: float) -> bool:
-        """Let the threads finish what is queued; False if a disk held one up for longer than `timeout_s` in all."""
-        for queue in self._queues:
-            queue.put(None)
-        deadline = threading.Event()
-        timer = threading.Timer(timeout_s, deadline.set)
-        timer.daemon = True
-        timer.start()
-        for thread in self._threads:
-            while thread.is_alive() and not deadline.is_set():
-                thread.join(0.05)
-        timer.cancel()
-        return not any(thread.is_alive() for thread in self._threads)
-
-
-def _work(queue: "SimpleQueue[Job | None]") -> None:
-    while (job := queue.get()) is not None:
-        job()
+    cut: Callable[[], None]
+    recorded: Callable[[], None]
+    trouble: Callable[[StorageError, float], None]
+    broken: Callable[[BaseException], None]
 
 
 class Lane:
@@ -74,21 +44,18 @@ class Lane:
     def __init__(
         self,
         writer: ChannelWriter,
-        queue: "SimpleQueue[Job | None]",
+        queue: JobQueue,
         clock: Clock,
         *,
         most_bytes: int,
-        cut: Callable[[], None],
-        trouble: Callable[[StorageError, float], None],
-        broken: Callable[[BaseException], None],
+        listener: LaneListener,
     ) -> None:
         self._writer = writer
         self._queue = queue
         self._clock = clock
         self._most_bytes = most_bytes
-        self._cut = cut
-        self._tell_trouble = trouble
-        self._tell_broken = broken
+        self._listener = listener
+        writer.on_recorded = lambda: self._call(listener.recorded)
         self._loop = asyncio.get_running_loop()
         self._started: RecordingStarted | None = None
         self._unsaid_start = False
@@ -96,6 +63,11 @@ class Lane:
         self._shut_until_ns = 0
         self._offered_bytes = 0  # counted on the loop
         self._taken_bytes = 0  # counted on the writer thread
+        self._offered_jobs = 0
+        self._taken_jobs = 0
+        self._seen_jobs = 0
+        self._progress_ns = clock.monotonic_ns()
+        self.stuck = False
         self._dropped = [0, 0.0]
         self.dropped_fragments = 0
 
@@ -130,10 +102,26 @@ class Lane:
                         self._execute(operation, 0)
                         self._open = False
 
+    def tick(self, now_ns: int) -> None:
+        """Look whether the disk still works, and have it sync what would otherwise get too old."""
+        if self._taken_jobs != self._seen_jobs or self._taken_jobs == self._offered_jobs:
+            self._seen_jobs = self._taken_jobs
+            self._progress_ns = now_ns
+            if self.stuck:
+                self.stuck = False
+                self._listener.cut()
+        elif not self.stuck and now_ns - self._progress_ns >= STUCK_S * 1e9:
+            self.stuck = True
+            self._unsaid_start = self._started is not None
+            words = f"the disk has not answered for {STUCK_S:g} s: look at its cable, health and mount"
+            self._listener.trouble(StorageMissing(words), RETRY_DISK_S)
+        if not self.stuck and self._writer.wants_sync(now_ns):
+            self._put(0, self._writer.sync)
+
     def _offer_open(self, operation: OpenSegment) -> None:
         self._open = False
         if self._clock.monotonic_ns() < self._shut_until_ns or self.backlog_bytes > self._most_bytes // 2:
-            self._cut()
+            self._listener.cut()
             return
         self._open = True
         if self._unsaid_start and self._started is not None:
@@ -150,7 +138,7 @@ class Lane:
             _log.warning("disk_too_slow", channel=self._writer.channel, backlog_bytes=self.backlog_bytes)
             self._execute(CloseSegment("discontinuity", fragment.arrival_ns), 0)
             self._open = False
-            self._cut()
+            self._listener.cut()
         if self._open:
             self._execute(fragment, fragment.bytes)
         elif self._clock.monotonic_ns() >= self._shut_until_ns:
@@ -163,6 +151,7 @@ class Lane:
 
     def _put(self, size: int, job: Job) -> None:
         self._offered_bytes += size
+        self._offered_jobs += 1
         self._queue.put(lambda: self._run(size, job))
 
     def _run(self, size: int, job: Job) -> None:
@@ -172,9 +161,10 @@ class Lane:
         except StorageError as error:
             self._call(self._trouble, error)
         except BaseException as error:  # noqa: BLE001 - a writer thread that ends silently would record nothing for months
-            self._call(self._tell_broken, error)
+            self._call(self._listener.broken, error)
         finally:
             self._taken_bytes += size
+            self._taken_jobs += 1
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         if not self._loop.is_closed():
@@ -184,5 +174,5 @@ class Lane:
         self._open = False
         self._unsaid_start = self._started is not None
         self._shut_until_ns = self._clock.monotonic_ns() + round(RETRY_DISK_S * 1e9)
-        self._cut()
-        self._tell_trouble(error, RETRY_DISK_S)
+        self._listener.cut()
+        self._listener.trouble(error, RETRY_DISK_S)

@@ -16,12 +16,12 @@ from edge.config import ChannelConfig, Config, load
 from edge.errors import ConfigError, StorageError
 from edge.events.catalog import ClockJumped
 from edge.process import Context
-from edge.recorder.announcer import Announcer
+from edge.recorder.announcer import Announcer, Aside
 from edge.recorder.channel import Channel, Shared
-from edge.recorder.lanes import WriterThreads
 from edge.recorder.ledger import STATE_SCHEMA
 from edge.recorder.reconnect import RefusedAccounts
 from edge.recorder.recovery import recover_channel
+from edge.recorder.threads import WriterThreads
 from edge.recorder.wallclock import ClockStep, WallClock
 from edge.recordings.mark import MarkedRoot
 from edge.recordings.store import Store
@@ -59,7 +59,7 @@ class Recorder:
         self._channels: dict[str, tuple[Channel, asyncio.Task[None]]] = {}
         self._threads = WriterThreads(WRITER_THREADS)
         self._wall = WallClock(context.clock)
-        self._announcer = Announcer(context.outbox)
+        self._asides = WriterThreads(1)
         self._failure: BaseException | None = None
 
     async def run(self) -> None:
@@ -70,6 +70,7 @@ class Recorder:
         self._context.on_reload(_setter(loop, reload))
         self._context.add_metric("channels", self._channel_metrics)
         self._threads.start()
+        self._asides.start()
         shared = self._shared(stopped)
         self._recover_others(shared)
         self._start(shared, self._config.channels)
@@ -84,7 +85,7 @@ class Recorder:
             except TimeoutError:
                 continue
         await self._stop(list(self._channels), "shutdown")
-        if not self._threads.stop(STOP_THREADS_S):
+        if not self._threads.stop(STOP_THREADS_S) or not self._asides.stop(STOP_THREADS_S):
             _log.warning("disk_does_not_answer", next="what was being written is recovered at the next start")
         if self._failure is not None:
             raise self._failure
@@ -103,6 +104,7 @@ class Recorder:
             outbox=context.outbox,
             store=Store(marked),
             threads=self._threads,
+            aside=Aside(self._asides.queue(), context.outbox),
             pacer=Pacer(PACE_S),
             accounts=RefusedAccounts(),
             segment_s=config.storage.segment_s,
@@ -145,13 +147,14 @@ class Recorder:
 
     def _recover_others(self, shared: Shared) -> None:
         """Finish what was left behind by channels that are not recorded any more."""
+        announcer = Announcer(shared.outbox)
         ours = {channel.id for channel in self._config.channels if channel.enabled}
 
         def recover() -> None:
             try:
                 for folder in shared.store.channel_folders():
                     if folder.name not in ours:
-                        recover_channel(folder.name, shared.store, shared.outbox, self._announcer)
+                        recover_channel(folder.name, shared.store, shared.outbox, announcer)
             except (StorageError, OutboxUnavailable) as error:
                 _log.warning("not_recovered", error=str(error))
 
@@ -172,7 +175,7 @@ class Recorder:
             wall_before=rfc3339(step.wall_before_ns),
             wall_after=rfc3339(step.wall_after_ns),
         )
-        shared.threads.queue().put(lambda: self._announcer.say(event, None))
+        shared.aside.say(event, None)
         for channel, _ in self._channels.values():
             channel.clock_stepped()
 

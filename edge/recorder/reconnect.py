@@ -31,20 +31,24 @@ def wait_s(error: CameraError, failures: int, random: Callable[[], float]) -> fl
     return min(max(asked_s, delay_s(failures - 2, first_s=0.5, most_s=MOST_WAIT_S / 1.2, random=random)), MOST_WAIT_S)
 
 
+Account = tuple[str, str, str]
+"""Host, user and password: with another password it is tried at once."""
+
+
 class RefusedAccounts:
     """Which accounts were refused, so that two channels of one camera do not use up its patience twice as fast."""
 
     def __init__(self) -> None:
-        self._until_s: dict[tuple[str, str], float] = {}
+        self._until_s: dict[Account, float] = {}
 
-    def refuse(self, host: str, user: str, until_s: float) -> None:
+    def refuse(self, account: Account, until_s: float) -> None:
         """Nobody tries this account before `until_s` (monotonic)."""
-        self._until_s[host, user] = max(until_s, self._until_s.get((host, user), 0.0))
+        self._until_s[account] = max(until_s, self._until_s.get(account, 0.0))
 
-    def accept(self, host: str, user: str) -> None:
+    def accept(self, account: Account) -> None:
         """The account works."""
-        self._until_s.pop((host, user), None)
+        self._until_s.pop(account, None)
 
-    def wait_s(self, host: str, user: str, now_s: float) -> float:
+    def wait_s(self, account: Account, now_s: float) -> float:
         """Seconds until the account may be tried."""
-        return max(self._until_s.get((host, user), 0.0) - now_s, 0.0)
+        return max(self._until_s.get(account, 0.0) - now_s, 0.0)

@@ -24,6 +24,10 @@ RECOVERY_WAIT_NS: Final = 60_000_000_000
 """A camera that refreshes bit by bit and sends no keyframe for so long is recorded from a recovery point on."""
 DEFAULT_FRAME_TICKS: Final = 3600
 LONGEST_LAST_FRAME_TICKS: Final = VIDEO_RATE
+MOST_SAMPLE_BYTES: Final = 16 << 20
+"""A picture whose slices never end is given up as one and goes on as the next."""
+MOST_WAITING_SOUND: Final = 1000
+"""Units of audio that wait for a picture to be written with; the oldest go where none comes."""
 
 
 class Segmenter:
@@ -56,8 +60,9 @@ class Segmenter:
 
     def add_video(self, unit: AccessUnit) -> list[Operation]:
         """Take the next access unit."""
-        if unit.continues and self._pending is not None:
-            self._pending.extend(unit)
+        pending = self._pending
+        if unit.continues and pending is not None and pending.size + unit.size <= MOST_SAMPLE_BYTES:
+            pending.extend(unit)
             return []
         starts = self._starts(unit)
         if self._timeline is None and not starts:
@@ -88,6 +93,7 @@ class Segmenter:
         self._lost_sound += unit.lost_packets
         if self._slot >= 0:
             self._sound.append((position, unit))
+            del self._sound[:-MOST_WAITING_SOUND]
 
     def tick(self, now_ns: int) -> list[Operation]:
         """Let go of a fragment that has been open for half a second, although nothing new has come."""
@@ -143,6 +149,8 @@ class Segmenter:
             ticks = round(VIDEO_RATE / video.fps) if video.fps else DEFAULT_FRAME_TICKS
             self._timeline = VideoTimeline(video.reorder_frames, ticks)
         changed = video != self.video
+        if changed:
+            self._timeline.expect_reorder(video.reorder_frames)
         self.video = video
         return changed
 

@@ -63,6 +63,14 @@ class VideoTimeline:
         self._latest = max(self._latest, show)
         return SampleTime(self._decode_time(show), show, discontinuity)
 
+    def expect_reorder(self, reorder_frames: int | None) -> None:
+        """New parameter sets say how deep pictures are reordered from here on; what is held back deeper stays so."""
+        self._may_reorder = self._may_reorder or reorder_frames != 0
+        depth = min(reorder_frames or 0, DEEPEST_REORDER)
+        if depth > self._depth:
+            self._depth = depth
+            self._fill_ticks = 1
+
     def _show_time(self, delta: int, elapsed: int) -> tuple[int, bool]:
         show = self._unwrapped + self._offset
         if abs(delta - elapsed) > JUMP_S * VIDEO_RATE or delta < -BACKWARD_S * VIDEO_RATE:

@@ -6,7 +6,7 @@ transaction. An event that the outbox cannot take now is kept and said before an
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -26,6 +26,9 @@ from edge.recorder.recovery import recover_channel
 from edge.recorder.wallclock import WallClock
 from edge.recordings.segment import SegmentName
 from edge.recordings.store import FinishedSegment, PartFile, Store
+
+if TYPE_CHECKING:
+    from edge.recorder.threads import Job
 
 FRAGMENTS_A_SECOND: Final = 3
 SYNC_MARGIN_NS: Final = 800_000_000
@@ -76,6 +79,8 @@ class ChannelWriter:
         self._dropped = (0, 0.0)
         self._last_end_ns: int | None = None
         self._left_behind = True
+        self.on_recorded: Job = lambda: None
+        """Called when the first pictures of a session are on disk."""
 
     def session(self, started: RecordingStarted) -> None:
         """A camera's stream begins; `started` is said with its first fragment on disk."""
@@ -149,15 +154,24 @@ class ChannelWriter:
         if self._started is not None:
             self.announcer.say(self._started, self.channel)
             self._started = None
-        self._sync(growing, fragment.arrival_ns)
-
-    def _sync(self, growing: _Growing, arrival_ns: int) -> None:
-        """Make durable what would otherwise be older than a power cut may cost before the next chance."""
+            self.on_recorded()
         if growing.unsynced_since_ns is None:
-            growing.unsynced_since_ns = arrival_ns
-        if self._clock.monotonic_ns() - growing.unsynced_since_ns >= self._sync_after_ns:
-            growing.part.sync()
+            growing.unsynced_since_ns = fragment.arrival_ns
+        if self.wants_sync(self._clock.monotonic_ns()):
+            self.sync()
+
+    def wants_sync(self, now_ns: int) -> bool:
+        """Whether something unsynced would be older than a power cut may cost before the next chance; any thread."""
+        growing = self._growing
+        since_ns = growing.unsynced_since_ns if growing is not None else None
+        return since_ns is not None and now_ns - since_ns >= self._sync_after_ns
+
+    def sync(self) -> None:
+        """Make what was written durable; raises StorageError."""
+        growing = self._growing
+        if growing is not None and growing.unsynced_since_ns is not None:
             growing.unsynced_since_ns = None
+            growing.part.sync()
 
     def _close(self, reason: CloseReason, end_ns: int) -> None:
         growing, self._growing = self._growing, None

@@ -11,6 +11,7 @@ A crash between any two steps leaves a `.part.mp4` that can be cut back to its l
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from edge.errors import DiskFull, StorageError, StorageMissing
 from edge.recordings.mark import MarkedRoot, sync_folder
 from edge.recordings.segment import SegmentName
 
+LEAST_FREE_BYTES: Final = 4 << 20
+"""With less free no segment is begun: on a disk that is nearly full it would end at once, again and again."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -47,6 +50,8 @@ class Store:
         """The name, or where a file of that name is there already, one that is some milliseconds later."""
         self.check()
         with storage_errors(self.root):
+            if shutil.disk_usage(self.root).free < LEAST_FREE_BYTES:
+                raise OSError(errno.ENOSPC, "less than 4 MiB are free")
             while (self.root / name.path).exists() or (self.root / name.part_path).exists():
                 name = name.later(1)
         return name

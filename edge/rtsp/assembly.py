@@ -15,6 +15,8 @@ from edge.rtsp.units import AccessUnit
 
 MOST_UNIT_BYTES: Final = 16 << 20
 MOST_NALS: Final = 512
+MOST_PARTS: Final = 65_536
+"""Pieces of one unit; each costs memory beside its bytes."""
 WATCHED_UNITS: Final = 30
 WATCHED_RANDOM_ACCESSES: Final = 4
 """So many first units, and first random access pictures, are searched for start codes; all are once one was found."""
@@ -120,7 +122,8 @@ class Assembly:
         """Add a NAL unit of `size` bytes to the open unit."""
         if self._damaged:
             return
-        if self._size + size > MOST_UNIT_BYTES or self._nals >= MOST_NALS:
+        is_long = self._size + size > MOST_UNIT_BYTES or len(self._parts) + len(pieces) > MOST_PARTS
+        if is_long or self._nals >= MOST_NALS:
             self.damage()
             return
         self._parts.append(_LENGTH.pack(size))
@@ -165,29 +168,30 @@ class Assembly:
     def _hand_over(self) -> None:
         random_access = self._has_random_access or (self._recovery_frames == 0 and self._all_intra)
         recovery_point = self._recovery_frames >= 0
-        if random_access:
-            self._random_accesses += 1
-        if self._continues:
-            timestamp = self._handed_timestamp
+        if self._continues:  # no decoder can start at the rest of a picture
+            random_access = recovery_point = False
         else:
-            timestamp = self._handed_timestamp = self._timestamp
-            may_change = random_access or recovery_point or not self._sets.complete()
-            if may_change and self._sets.commit():
-                self._fields = self._rules.has_fields(self._sets.in_force)
-        self._follows = True
-        lost, self._lost = self._lost, 0
-        after_loss, self._after_loss = self._after_loss, False
-        self._emit(
-            AccessUnit(
-                timestamp=timestamp,
-                arrival_ns=self._arrival_ns,
-                parts=self._parts,
-                size=self._size,
-                random_access=random_access,
-                recovery_point=recovery_point,
-                parameter_sets=self._sets.in_force,
-                continues=self._continues,
-                lost_packets=lost,
-                after_loss=after_loss,
-            )
+            self._handed_timestamp = self._timestamp
+            self._commit_sets(at_start=random_access or recovery_point)
+        self._random_accesses += random_access
+        unit = AccessUnit(
+            timestamp=self._handed_timestamp,
+            arrival_ns=self._arrival_ns,
+            parts=self._parts,
+            size=self._size,
+            random_access=random_access,
+            recovery_point=recovery_point,
+            parameter_sets=self._sets.in_force,
+            continues=self._continues,
+            lost_packets=self._lost,
+            after_loss=self._after_loss,
         )
+        self._lost = 0
+        self._after_loss = False
+        self._follows = True
+        self._emit(unit)
+
+    def _commit_sets(self, *, at_start: bool) -> None:
+        """Sets change where a decoder can start; the first ones that come are in force at once."""
+        if (at_start or not self._sets.complete()) and self._sets.commit():
+            self._fields = self._rules.has_fields(self._sets.in_force)

@@ -7,6 +7,8 @@ from edge.rtsp.rtp import FOLLOWERS, Packet, Reception, frame_end, parse_rtp
 from edge.rtsp.units import AudioUnit
 
 MOST_FRAME_BYTES: Final = 65_536
+MOST_FRAMES: Final = 256
+"""Frames of one packet; more is a broken header."""
 ADTS_HEADER_BYTES: Final = 7
 
 
@@ -52,7 +54,7 @@ class G711Track(AudioTrack):
 
     def __init__(self, payload_type: int, channels: int = 1) -> None:
         super().__init__(payload_type)
-        self._channels = channels
+        self._channels = max(1, channels)
 
     def _payload(self, payload: bytes, packet: Packet, missing: int, arrival_ns: int) -> None:  # noqa: ARG002 - one shape for all codecs
         samples = len(payload) // self._channels
@@ -91,7 +93,7 @@ class AacTrack(AudioTrack):
         bits = int.from_bytes(payload[:2], "big")
         count, rest = divmod(bits, self._header_bits)
         head = 2 + (bits + 7) // 8
-        if count == 0 or rest or head >= len(payload):
+        if not 0 < count <= MOST_FRAMES or rest or head >= len(payload):
             return _only_frame(payload)
         headers = int.from_bytes(payload[2:head], "big") >> (8 * (head - 2) - bits)
         fields = [headers >> (place * self._header_bits) for place in range(count - 1, -1, -1)]

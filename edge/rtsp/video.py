@@ -9,14 +9,11 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from edge.rtsp.assembly import MOST_UNIT_BYTES, Assembly
+from edge.rtsp.assembly import MOST_PARTS, MOST_UNIT_BYTES, Assembly
 from edge.rtsp.nal import NalRules, Payload
 from edge.rtsp.parameter_sets import ParameterSets
 from edge.rtsp.rtp import FOLLOWERS, Packet, Reception, frame_end, parse_rtp
 from edge.rtsp.units import AccessUnit
-
-MOST_FRAGMENTS: Final = 65_536
-"""Pieces of one NAL unit; each costs memory beside its bytes."""
 
 _PLAIN: Final = 0x8000
 """RTP version 2 without padding, extension, contributing sources and marker."""
@@ -95,7 +92,7 @@ class VideoTrack:
     def _check_size(self, more_bytes: int) -> None:
         """Give up a NAL unit that does not end."""
         self._open_bytes += more_bytes
-        if self._open_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_FRAGMENTS:
+        if self._open_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_PARTS:
             self._discard_nal()
 
     def _take(self, buffer: bytearray, start: int, after: int, arrival_ns: int) -> bool:

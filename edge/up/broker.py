@@ -43,10 +43,13 @@ def broker_program(template: Path, folder: Path, port: int) -> Program:
         if (listeners, locations) != (1, 1):
             raise ConfigError(f"{template} must hold one line 'listener PORT 127.0.0.1' and one 'persistence_location'")
         configuration = folder / "mosquitto.conf"
-        configuration.write_text(text + f"user {_unprivileged_owner(folder)}\n", encoding="utf-8")
+        owner = _unprivileged_owner(folder)
+        configuration.write_text(text + f"user {owner}\n", encoding="utf-8")
+        _hand_over(folder, owner)
     except OSError as error:
         raise ConfigError(f"the broker cannot be set up in {folder}: {error}") from error
-    return Program("mosquitto", [mosquitto, "-c", str(configuration)])
+    user = owner if os.geteuid() == 0 else None
+    return Program("mosquitto", [mosquitto, "-c", str(configuration)], user=user)
 
 
 def _unprivileged_owner(folder: Path) -> str:
@@ -54,11 +57,16 @@ def _unprivileged_owner(folder: Path) -> str:
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid()).pw_name
     try:
-        user = pwd.getpwnam("mosquitto")
+        pwd.getpwnam("mosquitto")
     except KeyError:
         return "root"
-    if not all(parent.stat().st_mode & 0o001 for parent in folder.resolve().parents):
-        return "root"
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, user.pw_uid, user.pw_gid)
-    return "mosquitto"
+    reachable = all(parent.stat().st_mode & 0o001 for parent in folder.resolve().parents)
+    return "mosquitto" if reachable else "root"
+
+
+def _hand_over(folder: Path, owner: str) -> None:
+    """Give the broker its folder where it runs as another user than we do."""
+    user = pwd.getpwnam(owner)
+    if user.pw_uid != os.geteuid():
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, user.pw_uid, user.pw_gid)

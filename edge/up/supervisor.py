@@ -3,11 +3,12 @@
 import asyncio
 import ctypes
 import os
+import pwd
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -16,6 +17,7 @@ from edge.retry import Backoff
 STOP_S: Final = 6.0
 """A process of Saksi stops within five seconds by itself."""
 _PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)
 
 _log = structlog.get_logger()
 
@@ -29,6 +31,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     reloads: bool = False
     """SIGHUP of the supervisor is passed on."""
+    user: str | None = None
+    """Who it runs as; None as the supervisor does."""
 
 
 class Supervisor:
@@ -79,6 +83,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
                 preexec_fn=_die_with_parent,
+                **_run_as(program.user),
             )
         except OSError as error:
             _log.error("process_not_started", program=program.name, error=error.strerror)
@@ -117,7 +122,12 @@ class Supervisor:
 
 def _die_with_parent() -> None:
     """In the child: have the kernel send SIGTERM when the supervisor is gone, however it went."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _run_as(user: str | None) -> dict[str, Any]:
+    """The user is changed before `_die_with_parent`: the kernel forgets that wish when a process changes its user."""
+    return {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _words(status: int | None) -> str:

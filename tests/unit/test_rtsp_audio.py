@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -88,6 +88,7 @@ def test_other_header_widths_and_frame_lengths_are_followed():
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 500), max_size=20))
+@settings(deadline=None)
 def test_aac_frames_come_out_as_they_went_in(seed, chunk_sizes):
     """Frames survive every packing, in bundles and fragments, and every cutting of the bytes."""
     rng = random.Random(seed)
@@ -101,6 +102,7 @@ def test_aac_frames_come_out_as_they_went_in(seed, chunk_sizes):
 
 
 @given(st.binary(min_size=2, max_size=3000), st.sets(st.integers(1, 2999), min_size=1, max_size=5), st.integers(0, 5))
+@settings(deadline=None)
 def test_fragmented_aac_frame_needs_every_fragment(whole, cuts, lost):
     """A frame over several packets comes out when all of them came."""
     places = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
@@ -128,6 +130,7 @@ def received(track: AudioTrack, data: bytes, chunk_sizes=()) -> AudioTrack:
 
 
 @given(st.lists(st.tuples(st.binary(max_size=400), st.integers(0, 3)), max_size=20), st.integers(1, 2))
+@settings(deadline=None)
 def test_g711_bytes_are_samples(sent, channels):
     """Each packet of G.711 is one unit of as many ticks as it has samples, and losses are told by the next one."""
     sequence, data, expected, lost = 0, b"", [], 0
@@ -145,6 +148,7 @@ def test_g711_bytes_are_samples(sent, channels):
 
 
 @given(st.lists(st.tuples(st.binary(max_size=60), st.integers(0, 2), st.booleans()), max_size=30))
+@settings(deadline=None)
 def test_any_payloads_are_harmless(sent):
     """No payload makes an audio track raise or keep more than one frame."""
     for track in (AacTrack(96, 1024), AacTrack(96, 1024, 0, 0), AacTrack(96, 1024, 32, 32), G711Track(96, 2)):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -59,6 +59,7 @@ def test_header_fields_are_read():
 
 
 @given(st.binary(max_size=60))
+@settings(deadline=None)
 def test_any_bytes_are_a_packet_inside_its_bounds_or_none(data):
     """No bytes make the header parser raise or point outside of them."""
     packet = parsed(data)
@@ -94,6 +95,7 @@ def test_sequence_numbers_tell_lost_old_and_restarted(sequences, expected, lost)
 
 
 @given(st.integers(0, 65535), st.lists(st.integers(1, 1000), min_size=1, max_size=50))
+@settings(deadline=None)
 def test_losses_add_up_over_any_wrap(first, steps):
     """Whatever was left out is counted, wherever the counter stood."""
     reception = Reception(96)
@@ -157,6 +159,7 @@ def test_goodbye_behind_a_report_ends_the_track():
 
 
 @given(st.binary(max_size=80))
+@settings(deadline=None)
 def test_any_bytes_are_harmless_as_rtcp(data):
     """No bytes make the RTCP reader raise or loop."""
     rtcp(data)

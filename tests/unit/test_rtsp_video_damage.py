@@ -9,8 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from h264_pieces import IDR, IDR_REST, P2, P_REST, SEI, M, P, fu, give, told, track_of
 from rtp_packets import frame, nal, rtp
 
-from edge.rtsp.assembly import MOST_NALS, MOST_UNIT_BYTES
-from edge.rtsp.video import MOST_FRAGMENTS
+from edge.rtsp.assembly import MOST_NALS, MOST_PARTS, MOST_UNIT_BYTES
 
 
 def test_unit_without_end_is_given_up():
@@ -34,9 +33,21 @@ def test_fragments_without_body_are_given_up(size):
     head, crumb, _ = fu(nal("6588", 60), 9, 10)
     crumb = crumb[: 2 + size]
     give(track, [(head, 1)])
-    data = bytearray(b"".join(frame(rtp(crumb, 1 + n, 1)) for n in range(MOST_FRAGMENTS + 10)))
+    data = bytearray(b"".join(frame(rtp(crumb, 1 + n, 1)) for n in range(MOST_PARTS + 10)))
     track.consume(data, 0, len(data), 0, 0)
     assert not track._pieces
+
+
+def test_slices_in_crumbs_are_given_up():
+    """Crumbs of many slices do not pile up in one unit either."""
+    track = track_of()
+    payloads = fu(nal("6588", 300), *range(1, 299))
+    number = 0
+    for _ in range(MOST_PARTS // 290):
+        data = bytearray(b"".join(frame(rtp(payload, number + at, 1)) for at, payload in enumerate(payloads)))
+        track.consume(data, 0, len(data), 0, 0)
+        number += len(payloads)
+        assert len(track._assembly._parts) <= MOST_PARTS
 
 
 def test_units_without_picture_are_given_up():
@@ -74,6 +85,15 @@ def test_gap_in_a_picture_is_counted_as_one_dropped_unit():
     assert track.dropped_units == 1
 
 
+def test_picture_that_lost_its_end_is_counted_as_dropped():
+    """A picture without marker in front of a gap may lack its last slice, and is thrown away."""
+    track = track_of()
+    give(track, [(IDR, 1)], 0)
+    give(track, [(P, 2, M)], 2)
+    assert told(track) == [(2, [P], "L")]
+    assert track.dropped_units == 1
+
+
 @pytest.mark.parametrize(
     ("odd", "expected"),
     [
@@ -87,7 +107,8 @@ def test_middle_fragment_with_an_odd_header_is_no_plain_one(odd, expected):
     """The hot loop takes nothing but plain packets of our source; the others are read with care."""
     track = track_of()
     head, middle, end = fu(b"\x65\x88" + b"a" * 20 + b"middle" + b"b" * 20, 21, 27)
-    body = {0xA0: middle + b"\x00\x00\x03", 0x81: b"ctrb" + middle}.get(odd.get("first"), middle)
+    stranger = middle.replace(b"middle", b"malign")
+    body = {0xA0: middle + b"\x00\x00\x03", 0x81: b"ctrb" + middle}.get(odd.get("first"), stranger)
     stream = [frame(rtp(head, 1, 1)), frame(rtp(body, 2, 1, **odd))]
     stream += [] if expected else [frame(rtp(middle, 2, 1))]
     stream += [frame(rtp(end, 3, 1, marker=True))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from h264_pieces import IDR, P2, P_SLICE, PPS, RECOVERY_5, SPS, M, P, give, track_of
+from h264_pieces import IDR, P2, P_SLICE, PPS, RECOVERY_5, SPS, STARTS, M, P, give, track_of
 from rtp_packets import H264_FIELD_SETS, H264_OTHER_SETS, H264_SETS, H265_SETS
 
 
@@ -75,3 +75,21 @@ def test_fields_are_told_by_the_sps(sets):
     track = track_of(sets=())
     give(track, [(sets[0], 1), (sets[1], 1), (IDR, 1, M), (P, 2), (P2, 2, M)])
     assert len(track.units) == (2 if sets is H264_FIELD_SETS else 3)
+
+
+def test_sets_glued_to_a_late_key_frame_are_found():
+    """A camera that changes its sets after hours, with start codes between them, is understood all the same."""
+    track = track_of()
+    give(track, [(P, number, M) for number in range(100)])
+    give(track, [(STARTS.join([H264_OTHER_SETS[0], PPS, IDR]), 100, M)], 100)
+    assert track.units[-1].parameter_sets == H264_OTHER_SETS
+
+
+def test_changed_sps_makes_old_sets_forgotten():
+    """A PPS that belonged to another SPS does not stay when a whole new group of sets comes, and does when a PPS comes alone."""
+    other_pps = bytes.fromhex("6853c3f2")
+    track = track_of()
+    give(track, [(other_pps, 1), (IDR, 1, M)])
+    assert track.sets.in_force == (SPS, PPS, other_pps)
+    give(track, [(H264_OTHER_SETS[0], 2), (PPS, 2), (IDR, 2, M)], 2)
+    assert track.sets.in_force == H264_OTHER_SETS

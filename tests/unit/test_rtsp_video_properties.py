@@ -156,7 +156,7 @@ def test_lost_packets_cost_what_they_touch_and_are_counted(codec, seed, marks, s
 
 
 @given(st.lists(st.tuples(st.binary(max_size=40), st.integers(0, 3), st.booleans(), st.integers(0, 2)), max_size=60))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_any_payloads_give_well_formed_units(sent):
     """No payload makes a track raise; what it emits is made of whole NAL units."""
     for rules in (H264Rules(), H265Rules()):

@@ -44,7 +44,7 @@ H264_CASES = {
     "no marker at all": ([(SPS, 1), (PPS, 1), (IDR, 1), (P, 2), (P2, 3)], TWO),
     "marker on every slice": (
         [(IDR, 1, M), (IDR_REST, 1, M), (P, 2, M), (P_REST, 2, M), (P2, 3, M)],
-        [(1, [IDR], "K"), (1, [IDR_REST], "KC"), (2, [P], ""), (2, [P_REST], "C"), (3, [P2], "")],
+        [(1, [IDR], "K"), (1, [IDR_REST], "C"), (2, [P], ""), (2, [P_REST], "C"), (3, [P2], "")],
     ),
     "one timestamp for several pictures (FLIR M400)": (
         [(IDR, 1), (P, 1), (P_REST, 1), (P2, 1, M)],
@@ -52,7 +52,7 @@ H264_CASES = {
     ),
     "one picture with several timestamps (FLIR M400)": (
         [(IDR, 1), (IDR_REST, 2), (P, 3, M), (P_REST, 4, M), (P2, 5, M)],
-        [(1, [IDR], "K"), (1, [IDR_REST], "KC"), (3, [P], ""), (3, [P_REST], "C"), (5, [P2], "")],
+        [(1, [IDR], "K"), (1, [IDR_REST], "C"), (3, [P], ""), (3, [P_REST], "C"), (5, [P2], "")],
     ),
     "marker on the SEI behind the picture": (
         [(IDR, 1), (SEI, 1, M), (P, 2), (SEI, 2, M), (P2, 3, M)],
@@ -60,7 +60,7 @@ H264_CASES = {
     ),
     "slices behind sets in the middle of a picture": (
         [(IDR, 1), (PPS, 1), (IDR_REST, 1, M), (P, 2, M)],
-        [(1, [IDR], "K"), (1, [IDR_REST], "KC"), (2, [P], "")],
+        [(1, [IDR], "K"), (1, [IDR_REST], "C"), (2, [P], "")],
     ),
     "STAP-A with zero padding": ([(bundle([SPS, PPS, IDR]) + bytes(5), 1, M), (P, 2, M)], TWO),
     "STAP-A with one byte too many": ([(bundle([SPS, PPS, IDR]) + b"\x00", 1, M), (P, 2, M)], TWO),

@@ -1,0 +1,90 @@
+"""The recorder killed with -9 at random moments: what is on disk is what was told, and little is missing."""
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edge.demo.clips import ClipSpec
+from edge.demo.main import CameraSpec
+from edge.demo.server import Connection
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from acceptance_support import Consumer, Reel, assert_told_one_to_one, pictures, unix, until
+from demo_cameras import running_cameras
+from recording_site import recording_site
+
+KILLS = 20
+CHANNELS = 6
+CLIP = ClipSpec("kills", width=160, height=96, fps=15, seconds=4, bitrate=100_000)
+MOST_LOST_S = 1.0
+
+
+@pytest.fixture
+def plays(monkeypatch):
+    """When each camera began to send, by camera, on the camera's side."""
+    seen: dict[str, list[float]] = {}
+    really = Connection._play
+
+    def play(connection, camera, request):
+        seen.setdefault(camera.path, []).append(time.time())
+        really(connection, camera, request)
+
+    monkeypatch.setattr(Connection, "_play", play)
+    return seen
+
+
+def lost_s(segments: list[tuple[float, Path]], plays: list[float], kills: list[float], reel: Reel) -> list[float]:
+    """For each kill that met a playing camera: seconds of what was sent before it that are not on disk."""
+    lost = []
+    for begun, after in zip(plays, [*plays[1:], float("inf")], strict=True):
+        ours = [path for start, path in segments if begun - 0.05 <= start < after - 0.05]
+        places = reel.places_of(ours)
+        assert reel.breaks(places) == [], "a frame is missing or doubled in the middle of a session"
+        assert places[:1] in ([], [0]), "the session's first frame is missing"
+        killed = next((moment for moment in kills if begun <= moment < after), None)
+        if killed is not None:
+            lost.append((killed - begun) - len(places) / reel.fps)
+    return lost
+
+
+@pytest.mark.timeout(180)
+def test_recorder_killed_20_times_told_of_every_file_once_and_lost_at_most_a_second_each(tmp_path, mosquitto, plays):
+    """20 kills at random moments: files = events, contiguous, published; a kill costs a channel at most a second."""
+    seed = random.randrange(1 << 32)
+    moments = random.Random(seed)
+    names = [f"cam{number}" for number in range(CHANNELS)]
+    reel = Reel(CLIP)
+    kills: list[float] = []
+    with (
+        running_cameras([CameraSpec(name, CLIP) for name in names]) as cameras,
+        Consumer(mosquitto.port) as consumer,
+        recording_site(
+            cameras.urls, tmp_path / "site", segment_s=2, broker_port=mosquitto.port, started=False
+        ) as site,
+    ):
+        for _ in range(KILLS):
+            site.start()
+            time.sleep(moments.uniform(0.3, 2.8))
+            kills.append(time.time())
+            site.kill()
+        site.start()
+        restarted = len(site.events())
+        site.wait_for("segment_written", timeout_s=30, such=lambda e: e.sequence > restarted and e.data["reason"] == "rollover")
+        assert site.stop() == 0
+        segments = assert_told_one_to_one(site, names)
+        rows = {event.sequence: event.payload for event in site.events()}
+        until(lambda: consumer.payloads.keys() == rows.keys(), 15)
+        assert all(consumer.payloads[sequence] == {payload} for sequence, payload in rows.items())
+        lost = []
+        for name in names:
+            files = [(unix(event.data["start"]), site.root / event.data["path"]) for event in site.events("segment_written", name)]
+            lost += lost_s(files, plays[name], kills, reel)
+            assert all(pictures(path) for _, path in files)
+    print(
+        f"seed {seed}: {KILLS} kills, {segments} segments, {len(rows)} events, {consumer.deliveries} deliveries, "
+        f"{len(lost)} sessions killed, lost at most {max(lost):.2f} s, on average {sum(lost) / len(lost):.2f} s"
+    )
+    assert max(lost) <= MOST_LOST_S, seed

@@ -1,0 +1,194 @@
+"""Sample times: whatever a camera's clock does, decoding never goes back and what is plausible is kept exactly."""
+
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.recorder.timeline import DEEPEST_REORDER, JUMP_S, AudioTimeline, VideoTimeline, signed
+
+TICK_NS = 1_000_000_000 // 90_000
+FRAME = 3600
+FRAME_NS = 40_000_000
+DAY_S = 86_400
+depths = st.none() | st.integers(0, 4)
+wild_steps = st.one_of(
+    st.integers(-200_000, 200_000),
+    st.just(0),
+    st.sampled_from([FRAME, 1800, 1500, 3003, -100_000 * 90_000, 100_000 * 90_000, 1 << 31, (1 << 31) - 1]),
+)
+arrival_steps = st.one_of(st.integers(0, 100_000_000), st.just(FRAME_NS), st.sampled_from([0, 20 * 10**9, DAY_S * 10**9]))
+
+
+def place_all(timeline, timestamps, arrivals=None):
+    if arrivals is None:
+        arrivals = [place * FRAME_NS for place in range(len(timestamps))]
+    return [timeline.place(t & 0xFFFF_FFFF, a) for t, a in zip(timestamps, arrivals, strict=True)]
+
+
+def reordered(depth, groups):
+    """Timestamps in decoding order of mini groups of pictures that need to be held back by `depth`."""
+    order = [0]
+    for _ in range(groups):
+        base = max(order)
+        tail = list(range(base + 1, base + 2 ** (depth - 1) + 1)) if depth else [base + 1]
+        order += bisected(tail) if depth else tail
+    return [place * FRAME for place in order]
+
+
+def bisected(shown):
+    """A pyramid of B-pictures: the last first, then the middle of what is left, and so on."""
+    if not shown:
+        return []
+    *rest, last = shown
+    middle = len(rest) // 2
+    return [last, *bisected(rest[: middle + 1]), *bisected(rest[middle + 1 :])] if rest else [last]
+
+
+def held_back(timestamps):
+    """By how many pictures the deepest one is overtaken."""
+    return max(sum(earlier > one for earlier in timestamps[:place]) for place, one in enumerate(timestamps))
+
+
+@given(st.lists(st.tuples(wild_steps, arrival_steps), max_size=80), depths, st.integers(0, (1 << 32) - 1))
+def test_any_clock_gives_decode_times_that_rise(steps, depth, first):
+    """Wraps, jumps, freezes, steps back: every picture gets a time, and decoding rises with each, by 32 bits at most."""
+    timestamps = list(accumulate((step for step, _ in steps), initial=first))
+    arrivals = list(accumulate((step for _, step in steps), initial=0))
+    times = place_all(VideoTimeline(depth), timestamps, arrivals)
+    assert len(timestamps) == len(times)
+    assert times[0].decode == 0
+    for earlier, later in pairwise(times):
+        assert 0 < later.decode - earlier.decode < 1 << 32
+        assert abs(later.show - later.decode) < 1 << 31
+
+
+@given(
+    st.lists(st.integers(1, 5 * 90_000), min_size=1, max_size=60),
+    st.integers(0, (1 << 32) - 1),
+    st.lists(st.integers(-200, 200), min_size=60, max_size=60),
+    st.sampled_from([None, 0]),
+)
+def test_rising_timestamps_keep_their_spacing(spacing, first, jitter_ms, depth):
+    """Over a wrap and with arrival that jitters, the spacing is the camera's to the tick, and nothing is odd."""
+    timestamps = list(accumulate(spacing, initial=first))
+    even = [(t - first) * TICK_NS for t in timestamps]
+    arrivals = list(accumulate((a + j * 1_000_000 for a, j in zip(even, [0, *jitter_ms], strict=False)), max))
+    times = place_all(VideoTimeline(depth), timestamps, arrivals)
+    assert [t - first for t in timestamps] == [time.decode for time in times]
+    assert [time.show for time in times] == [time.decode for time in times]
+    assert not any(time.discontinuity for time in times)
+
+
+@pytest.mark.parametrize("jump_s", [100_000, -100_000, JUMP_S + 1, -(JUMP_S + 1), -2, 1 << 14])
+@pytest.mark.parametrize("depth", [None, 0, 2])
+def test_jump_of_the_clock_goes_on_by_arrival(jump_s, depth):
+    """The picture behind a jump is marked and comes as late as it arrived; then the camera's spacing counts again."""
+    before = [place * FRAME for place in range(20)]
+    behind = [before[-1] + jump_s * 90_000 + place * FRAME for place in range(20)]
+    arrivals = [place * FRAME_NS for place in range(20)]
+    arrivals += [arrivals[-1] + 70_000_000 + place * FRAME_NS for place in range(20)]
+    times = place_all(VideoTimeline(depth), before + behind, arrivals)
+    assert [20] == [place for place, time in enumerate(times) if time.discontinuity]
+    assert times[20].show - times[19].show == 6300  # 70 ms
+    assert {FRAME} == {later.show - earlier.show for earlier, later in pairwise(times[20:])}
+
+
+@given(st.integers(1, 200), st.integers(1, 40), depths)
+def test_frozen_clock_goes_on_by_arrival(frozen, behind, depth):
+    """Pictures under one timestamp are spaced as they arrive, and a clock that runs again costs nothing."""
+    timestamps = [0] * frozen + [place * FRAME for place in range(1, behind + 1)]
+    times = place_all(VideoTimeline(depth), timestamps)
+    assert not any(time.discontinuity for time in times)
+    shown = [time.show for time in times]
+    assert {FRAME} == {later - earlier for earlier, later in pairwise(shown)}
+
+
+@given(st.integers(1, 4), st.booleans(), st.integers(0, (1 << 32) - 1), st.integers(2, 12))
+def test_reordered_pictures_keep_their_show_times(depth, known, first, groups):
+    """B-pictures are shown exactly as the camera says; where the depth is known, none is decoded after it is shown."""
+    shown = reordered(depth, groups)
+    depth = held_back(shown)
+    times = place_all(VideoTimeline(depth if known else None), [first + t for t in shown])
+    assert [t - shown[0] for t in shown] == [time.show - times[0].show for time in times]
+    assert not any(time.discontinuity for time in times)
+    if known:
+        assert all(time.show >= time.decode for time in times)
+
+
+@given(st.integers(1, 4), st.integers(6, 20))
+def test_unknown_depth_is_learned_in_the_first_group(depth, groups):
+    """Only pictures until the depth is learned may be decoded after they are shown; the depth stays bounded."""
+    shown = reordered(depth, groups)
+    timeline = VideoTimeline(None)
+    times = place_all(timeline, shown)
+    learned = 2 * 2 ** (depth - 1) + 2
+    assert all(time.show >= time.decode for time in times[learned:])
+    assert max(time.show - time.decode for time in times) <= (DEEPEST_REORDER + 9) * FRAME
+
+
+def test_reorder_depth_that_was_understated_is_learned():
+    """A stream that reorders deeper than its parameter sets say keeps its show times, and decoding catches up."""
+    shown = reordered(3, 10)
+    times = place_all(VideoTimeline(1), shown)
+    assert [t - shown[0] for t in shown] == [time.show - times[0].show for time in times]
+    assert all(time.show >= time.decode for time in times[12:])
+
+
+def test_small_step_back_without_reordering_is_a_discontinuity():
+    """Where the stream says that it does not reorder, a step back of the clock is one, however small."""
+    shown = [0, 3600, 7200, 5400, 9000, 12600]
+    times = place_all(VideoTimeline(0), shown)
+    assert [3] == [place for place, time in enumerate(times) if time.discontinuity]
+    assert {FRAME} == {later.show - earlier.show for earlier, later in pairwise(times)}
+
+
+def test_new_parameter_sets_that_reorder_are_followed():
+    """A camera that is switched to B-pictures in mid-stream gets its show times, without a discontinuity a picture."""
+    timeline = VideoTimeline(0)
+    plain = [place * FRAME for place in range(10)]
+    place_all(timeline, plain)
+    timeline.expect_reorder(2)
+    shown = [plain[-1] + FRAME + t for t in reordered(2, 8)]
+    times = [timeline.place(t, (10 + place) * FRAME_NS) for place, t in enumerate(shown)]
+    assert [t - shown[0] for t in shown] == [time.show - times[0].show for time in times]
+    assert not any(time.discontinuity for time in times)
+    assert all(time.show >= time.decode for time in times)
+    assert all(later.decode > earlier.decode for earlier, later in pairwise(times))
+
+
+@given(st.lists(st.integers(1, 2000), max_size=60), st.integers(0, (1 << 32) - 1))
+def test_audio_keeps_its_own_spacing(steps, first):
+    """Audio that arrives when it should is placed by its own clock, also over a wrap."""
+    timestamps = list(accumulate(steps, initial=first))
+    timeline = AudioTimeline(8000)
+    places = [timeline.place(t & 0xFFFF_FFFF, 10**9 + (t - first) * 125_000) for t in timestamps]
+    assert [8000 + t - first for t in timestamps] == places
+
+
+@given(st.lists(st.tuples(wild_steps, arrival_steps), max_size=80), st.integers(0, (1 << 32) - 1))
+def test_audio_never_strays_from_arrival(steps, first):
+    """Whatever the clock does, a unit lies within the allowed drift of its arrival."""
+    timeline = AudioTimeline(8000, drift_s=0.2)
+    timestamp, arrival_ns = first, 5 * 10**9
+    for step, wait_ns in steps:
+        timestamp, arrival_ns = (timestamp + step) & 0xFFFF_FFFF, arrival_ns + wait_ns
+        assert abs(timeline.place(timestamp, arrival_ns) - arrival_ns * 8000 // 10**9) <= 1600
+
+
+def test_audio_clock_that_drifts_is_set_right_seldom():
+    """A clock that is one per mille slow is followed for minutes, and set right once it is 0.2 s off."""
+    timeline = AudioTimeline(8000)
+    places = [timeline.place(160 * n, 20_020_000 * n) for n in range(30_000)]
+    resets = [n for n, (earlier, later) in enumerate(pairwise(places)) if later - earlier != 160]
+    assert 2 <= len(resets) <= 3
+    assert resets[0] > 9000
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"), [(0, 0), (1, 1), (-1, -1), (0xFFFF_FFFF, -1), (1 << 31, -(1 << 31)), (-(1 << 32), 0)]
+)
+def test_difference_of_timestamps_is_the_short_way_round(difference, expected):
+    """Timestamps have 32 bits and wrap."""
+    assert expected == signed(difference)
