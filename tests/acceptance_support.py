@@ -147,6 +147,11 @@ class Consumer:
                     self.first_seen.append(sequence)
                 self.payloads.setdefault(sequence, set()).add(message.payload)
 
+    def seen(self) -> set[int]:
+        """The sequences that came so far."""
+        with self._changed:
+            return set(self.payloads)
+
     def ask_again(self, epoch: str, first: int, last: int, transaction: str = "test-1") -> dict:
         """Ask for a replay and wait for its reply."""
         command = {"transaction": transaction, "epoch": epoch, "from": first, "to": last}

@@ -1,7 +1,7 @@
 """Three readings of one stream held against each other: the truth, FFmpeg's RTSP client, and the recorder's segments."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +33,7 @@ def of_ffmpeg(url: str, codec: str, *, decode: bool) -> Copy:
     """What FFmpeg's RTSP client makes of a stream."""
     copy = Copy(runs=[[]])
     with av.open(url, options={"rtsp_transport": "tcp", "analyzeduration": "300000"}, timeout=30) as container:
-        _read(container, codec, copy, decode=decode)
+        _read(container, codec, copy, _between_start_codes, decode=decode)
     return copy
 
 
@@ -43,17 +43,17 @@ def of_segments(files: Iterable[Path], codec: str, *, decode: bool) -> Copy:
     for file in files:
         copy.runs.append([])
         with av.open(str(file)) as container:
-            _read(container, codec, copy, decode=decode)
+            _read(container, codec, copy, _behind_lengths, decode=decode)
     return copy
 
 
-def _read(container: Any, codec: str, copy: Copy, *, decode: bool) -> None:
+def _read(container: Any, codec: str, copy: Copy, split: Callable[[bytes], list[bytes]], *, decode: bool) -> None:
     if decode:
         container.streams.video[0].codec_context.thread_count = 1
     for packet in container.demux():
         if packet.stream.type == "video":
             if packet.size:
-                copy.pictures.append(kept(codec, _nals(bytes(packet))))
+                copy.pictures.append(kept(codec, split(bytes(packet))))
                 time_base = packet.stream.time_base
                 copy.runs[-1].append(None if packet.pts is None else round(packet.pts * time_base * 90_000))
             if decode:
@@ -62,10 +62,11 @@ def _read(container: Any, codec: str, copy: Copy, *, decode: bool) -> None:
             copy.sound.append(bytes(packet))
 
 
-def _nals(data: bytes) -> list[bytes]:
-    """NAL units behind their lengths, or between start codes."""
-    if data[:3] == b"\0\0\1" or data[:4] == b"\0\0\0\1":
-        return [nal for piece in data.split(b"\0\0\1") if (nal := piece.rstrip(b"\0"))]
+def _between_start_codes(data: bytes) -> list[bytes]:
+    return [nal for piece in data.split(b"\0\0\1") if (nal := piece.rstrip(b"\0"))]
+
+
+def _behind_lengths(data: bytes) -> list[bytes]:
     found, at = [], 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -76,42 +77,36 @@ def _nals(data: bytes) -> list[bytes]:
 
 
 def differences(stream: Sent, ours: Copy, theirs: Copy | None, *, lossless: bool, steady: bool) -> list[str]:
-    """What is wrong with our copy, in words; nothing where it is as it must be."""
+    """What is wrong with our copy, in words; nothing where it is as it must be.
+
+    `theirs` is None where FFmpeg does not survive the stream; `steady` says that timestamps are true.
+    """
     found = _against_truth(stream, ours)
     if ours.lost_packets != stream.lost_packets:
         found.append(f"{ours.lost_packets} packets counted as lost, {stream.lost_packets} were")
     found += _sound(stream, ours)
+    if steady:
+        found += _times(stream, ours)
     if theirs is not None:
-        found += _against_ffmpeg(ours, theirs) if lossless else _within_ffmpeg(stream, ours, theirs)
-        if steady:
-            found += _times(ours, theirs)
+        found += _against_ffmpeg(ours, theirs) if lossless else _within_ffmpeg(ours, theirs)
+        if steady and lossless:
+            found += _ffmpeg_times(ours, theirs)
     return found
 
 
 def _against_truth(stream: Sent, ours: Copy) -> list[str]:
-    """Every undamaged unit is there, in order, as one sample, and what else is there was a damaged one."""
-    found, at = [], 0
-    for place, unit in enumerate(stream.units):
-        here = ours.pictures[at] if at < len(ours.pictures) else None
-        if here == unit.nals:
-            at += 1
-        elif unit.damaged:
-            # What is kept of a damaged unit is not compared here, but it must not hide the next one.
-            following = stream.units[place + 1].nals if place + 1 < len(stream.units) else None
-            at += here is not None and here != following
-        else:
-            found.append(f"picture {place} of {len(stream.units)} is {_words(here)}, not {_words(unit.nals)}")
-            if len(found) > 3:
-                return found
-            at += here is not None and len(ours.pictures) - at >= len(stream.units) - place
-    if at < len(ours.pictures):
-        found.append(f"{len(ours.pictures) - at} pictures too many")
+    """Every unit of which nothing was lost is there, in order, as one sample, bit by bit; no other is."""
+    expected = [(place, unit) for place, unit in enumerate(stream.units) if not unit.damaged]
+    found = []
+    if len(expected) != len(ours.pictures):
+        found.append(f"{len(ours.pictures)} pictures, {len(expected)} of {len(stream.units)} came whole")
+    for (place, unit), here in zip(expected, ours.pictures, strict=False):
+        if not unit.altered and here != unit.nals:
+            return [*found, f"picture {place} of {len(stream.units)} is {_words(here)}, not {_words(unit.nals)}"]
     return found
 
 
-def _words(nals: list[bytes] | None) -> str:
-    if nals is None:
-        return "missing"
+def _words(nals: list[bytes]) -> str:
     return "+".join(f"{nal[:3].hex()}({len(nal)})" for nal in nals)
 
 
@@ -131,14 +126,24 @@ def _against_ffmpeg(ours: Copy, theirs: Copy) -> list[str]:
     return found
 
 
-def _within_ffmpeg(stream: Sent, ours: Copy, theirs: Copy) -> list[str]:
-    """After a loss FFmpeg keeps pieces too; every whole NAL unit of ours is among its units."""
-    damaged = {nal for unit in stream.units if unit.damaged for nal in unit.nals}
-    strange = set(_flat(ours.pictures)) - set(_flat(theirs.pictures)) - damaged
+def _within_ffmpeg(ours: Copy, theirs: Copy) -> list[str]:
+    """After a loss FFmpeg keeps pieces too; every NAL unit of ours is among its units."""
+    strange = set(_flat(ours.pictures)) - set(_flat(theirs.pictures))
     return [f"{len(strange)} NAL units that FFmpeg does not have"] if strange else []
 
 
-def _times(ours: Copy, theirs: Copy) -> list[str]:
+def _times(stream: Sent, ours: Copy) -> list[str]:
+    """Steps of presentation time within each segment are those of the timestamps, but for one tick."""
+    times = iter([unit.timestamp for unit in stream.units if not unit.damaged])
+    for number, run in enumerate(ours.runs):
+        sent = [next(times, 0) for _ in run]
+        for place, ((a, b), (c, d)) in enumerate(zip(pairwise(run), pairwise(sent), strict=True)):
+            if abs((b or 0) - (a or 0) - (d - c)) > 1:
+                return [f"picture {place + 1} of segment {number}: step {(b or 0) - (a or 0)}, sent {d - c}"]
+    return []
+
+
+def _ffmpeg_times(ours: Copy, theirs: Copy) -> list[str]:
     """Steps of presentation time within each segment are FFmpeg's, but for one tick."""
     at = 0
     for number, run in enumerate(ours.runs):

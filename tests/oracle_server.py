@@ -67,6 +67,8 @@ class Replay:
         for due_s, data in stream.pieces:
             if paced and (wait_s := origin_s + due_s - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
+            if writer.is_closing():
+                return
             writer.write(data)
             if not paced:
                 await writer.drain()

@@ -8,10 +8,10 @@ import struct
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from random import Random
 
-from edge.demo.clips import VIDEO_CLOCK_RATE, Clip, nal_type
+from edge.demo.clips import Clip, nal_type
 from edge.demo.messages import describe
 from edge.demo.packets import HEADER_BYTES, packetise
 
@@ -40,12 +40,15 @@ class Packet:
 
 @dataclass
 class Unit:
-    """The truth of one access unit: NAL units that belong into a sample, and whether all of it was sent."""
+    """The truth of one access unit: NAL units that belong into a sample, and what happened to them on the way."""
 
     nals: list[bytes]
     keyframe: bool
     timestamp: int
     damaged: bool = False
+    """Something of it was lost: it must not be kept."""
+    altered: bool = False
+    """All of it came, with wrong bits: it must be kept, as it came."""
 
 
 @dataclass
@@ -62,9 +65,6 @@ class Sent:
     payload_types: dict[str, int]
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     lost_packets: int = 0
-    chop: bool = False
-    restores: bool = False
-    """The faults changed what a client must make of the bytes, so that FFmpeg is compared with nothing."""
 
     @property
     def duration_s(self) -> float:
@@ -234,9 +234,12 @@ def _payloads(codec: str, nals: list[bytes], style: str, random: Random) -> list
     if style == "empty_fragments":
         return [(_with_empty(codec, fragmented(codec, nal, MTU)), False) for nal in nals]
     if style == "bundle_all":  # everything that fits, slices too, in one bundle
-        small = [nal for nal in nals if len(nal) < 600]
-        large = [nal for nal in nals if len(nal) >= 600]
-        return [*([([bundled(codec, small)], False)] if small else []), *((fragmented(codec, n, MTU), False) for n in large)]
+        runs = [(is_small, list(run)) for is_small, run in groupby(nals, lambda nal: len(nal) < 600)]
+        return [
+            (payload, False)
+            for is_small, run in runs
+            for payload in ([[bundled(codec, run)]] if is_small else [fragmented(codec, nal, MTU) for nal in run])
+        ]
     if style == "mark_all":  # Reolink and Tapo mark parameter sets, others every slice
         return [(fragmented(codec, nal, MTU), True) for nal in nals]
     if style == "start_codes":  # V380: several NAL units with start codes in one packet, or over fragments

@@ -38,6 +38,8 @@ class Sps:
     colour: Colour | None
     fps: float | None
     reorder_frames: int | None
+    interlaced: bool
+    """A picture may be two fields."""
 
 
 def nal_type(nal: bytes) -> int:
@@ -58,14 +60,14 @@ def parse_sps(nal: bytes) -> Sps:
     vui = Vui()
     if _read_order_count(reader) == 2 or profile == PROFILE_BASELINE:
         vui.reorder_frames = 0  # pictures are shown in the order of decoding
-    width, height = _read_size(reader, 0 if separate_planes else chroma)
+    width, height, interlaced = _read_size(reader, 0 if separate_planes else chroma)
     check_size(width, height)
     with suppress(CodecError):
         if reader.flag():
             _read_vui(reader, vui)
     return Sps(
         *(profile, constraints, level, chroma, luma_depth, chroma_depth, width, height),
-        *(vui.sar, vui.colour, vui.fps, vui.reorder_frames),
+        *(vui.sar, vui.colour, vui.fps, vui.reorder_frames, interlaced),
     )
 
 
@@ -105,7 +107,7 @@ def _read_order_count(reader: BitReader) -> int:
     return kind
 
 
-def _read_size(reader: BitReader, chroma: int) -> tuple[int, int]:
+def _read_size(reader: BitReader, chroma: int) -> tuple[int, int, bool]:
     width, map_units = 16 * (reader.ue(1023) + 1), reader.ue(1023) + 1
     frames_only = reader.flag()
     fields = 1 if frames_only else 2
@@ -118,7 +120,7 @@ def _read_size(reader: BitReader, chroma: int) -> tuple[int, int]:
         unit_y = fields * (2 if chroma == 1 else 1)
         width -= unit_x * (reader.ue() + reader.ue())
         height -= unit_y * (reader.ue() + reader.ue())
-    return width, height
+    return width, height, not frames_only
 
 
 def _read_vui(reader: BitReader, vui: Vui) -> None:

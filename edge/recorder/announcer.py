@@ -36,6 +36,11 @@ class Announcer:
         self._outbox = outbox
         self._unsaid: deque[tuple[EventData, str | None, ledger.Change | None]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many events the outbox has not taken yet."""
+        return len(self._unsaid)
+
     def say(self, data: EventData, channel: str | None, state: ledger.Change | None = None) -> None:
         """Put an event into the outbox, behind those that still wait."""
         self._unsaid.append((data, channel, state))

@@ -171,6 +171,8 @@ class Lane:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def _trouble(self, error: StorageError) -> None:
+        if self._open:  # a newer segment may have begun since; where the one that failed was it, there is none to end
+            self._execute(CloseSegment("discontinuity", 0), 0)
         self._open = False
         self._unsaid_start = self._started is not None
         self._shut_until_ns = self._clock.monotonic_ns() + round(RETRY_DISK_S * 1e9)

@@ -3,8 +3,11 @@
 Looked at are the segments that were noted as growing and the newest two days of the channel's folder. A part is cut
 back to its last whole fragment, finished and announced; a finished file that was never announced is announced. A part
 without a picture is removed; one whose head cannot be read is set aside under a name that nobody owns, for a person.
+One file that cannot be read costs no other file and does not keep the channel from recording.
 """
 
+import os
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -31,70 +34,42 @@ def recover_channel(channel: str, store: Store, outbox: Outbox, announcer: Annou
     """Recover the segments of one channel, oldest first; raises StorageError where the disk is not there."""
     store.check()
     noted = {parsed[0] for path in outbox.read_state(ledger.growing(channel)) if (parsed := SegmentName.parse(path))}
-    found = dict(store.names(store.root / channel, NEWEST_DAYS))
-    for name in sorted(noted | found.keys()):
-        if (store.root / name.part_path).exists():
+    parts, finished = set(), set()
+    for name, grows in store.names(store.root / channel, NEWEST_DAYS):
+        (parts if grows else finished).add(name)
+    parts |= {name for name in noted if store.holds(name.part_path)}
+    untold = outbox.read_state(ledger.untold(channel, [name.path for name in finished]))
+    finished = {name for name in finished if name.path in untold}
+    finished |= {name for name in noted if store.holds(name.path)}
+    for name in sorted(noted | parts | finished):
+        if name in parts:
             _recover_part(name, store, outbox, announcer)
-        elif (store.root / name.path).exists():
-            if outbox.read_state(ledger.is_unannounced(channel, name.path)):
-                _recover_finished(name, store, outbox, announcer)
+        elif name in finished:
+            _recover_finished(name, store, outbox, announcer)
         else:
             outbox.append_many([], state=ledger.forgotten(name))
 
 
 def _recover_part(name: SegmentName, store: Store, outbox: Outbox, announcer: Announcer) -> None:
     try:
-        with (store.root / name.part_path).open("rb") as file:
-            held = scan(file)
+        if store.holds(name.path):  # a file system without a journal may keep both names of a rename
+            raise Mp4Error("a finished segment of this name is there too")
+        held = _scan(store.root / name.part_path, os.O_RDWR)
     except Mp4Error as error:
         set_aside = store.set_aside(name)
-        outbox.append_many([], state=ledger.forgotten(name))
         _log.warning(
             "segment_unreadable", channel=name.channel, path=name.part_path, set_aside=set_aside, error=str(error)
         )
-        return
-    if not any(fragment.frames for fragment in held.fragments):
+        return _forget(name, outbox)
+    if held is None or not any(fragment.frames for fragment in held.fragments):
         store.discard(name)
-        outbox.append_many([], state=ledger.forgotten(name))
-        return
+        return _forget(name, outbox)
     patches = finish_patches(
         held.init, held.fragments, video_duration=held.video_duration, audio_duration=held.audio_duration
     )
     part = store.reopen(name, held.whole_bytes)
-    _announce(name, held, part.finish(patches), outbox, announcer)
-
-
-def _recover_finished(name: SegmentName, store: Store, outbox: Outbox, announcer: Announcer) -> None:
     try:
-        with (store.root / name.path).open("rb") as file:
-            held = scan(file)
-    except Mp4Error as error:
-        _log.warning("segment_unreadable", channel=name.channel, path=name.path, error=str(error))
-        return
-    if held.fragments:
-        _announce(name, held, store.measure(name), outbox, announcer)
-
-
-def _announce(name: SegmentName, held: Scan, finished: FinishedSegment, outbox: Outbox, announcer: Announcer) -> None:
-    start_ns = name.start_ms * 1_000_000
-    last = held.fragments[-1]
-    end_ns = max(unix_ns_from_ntp(last.wall_ntp) + last.duration * 100_000 // 9, start_ns)
-    end_ms = outbox.read_state(ledger.end_of(name.channel))
-    event = SegmentWritten(
-        path=finished.name.path,
-        start=rfc3339(start_ns),
-        end=rfc3339(end_ns),
-        duration_s=held.video_duration / TIMESCALE_VIDEO,
-        bytes=finished.bytes,
-        sha256=finished.sha256,
-        video=describe_video(held.video),
-        audio=describe_audio(held.audio),
-        packets=sum(fragment.frames for fragment in held.fragments),
-        keyframes=sum(fragment.keyframes for fragment in held.fragments),
-        lost_packets=0,
-        suspect_s=0.0,
-        gap_before_s=max(name.start_ms - end_ms, 0) / 1e3 if end_ms is not None else None,
-        reason="recovered",
-    )
-    announcer.say(event, name.channel, ledger.announced(name, end_ns))
-    _log.info("segment_recovered", channel=name.channel, path=name.path, duration_s=round(event.duration_s, 1))
+        finished = part.finish(patches)
+    finally:
+        part.close()
+    _announce(name, held, finished, outbox, announcer)

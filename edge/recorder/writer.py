@@ -109,19 +109,28 @@ class ChannelWriter:
         """Finish and announce what an earlier run, or a disk that failed, left behind; raises StorageError."""
         if not self._left_behind or self._growing is not None:
             return
+        if self.announcer.waiting:  # what was told, but is not in the outbox yet, would be told again
+            return
         try:
             recover_channel(self.channel, self._store, self._outbox, self.announcer)
             self._left_behind = False
+            self._last_end_ns = None
         except OutboxUnavailable as error:
             _log.error("not_recovered", channel=self.channel, error=str(error))
 
     def _open(self, operation: OpenSegment) -> None:
+        if self._growing is not None:
+            self._close("discontinuity", self._growing.totals.end_ns)
         self.recover()
         wall_ns = operation.start_ns + self._wall.offset_ns
         name = self._store.free_name(SegmentName(self.channel, wall_ns // 1_000_000))
         self._note(ledger.began(name))
         init = init_segment(operation.video, operation.audio, index_entries=self._index_entries)
-        part = self._store.create(name, init.data)
+        try:
+            part = self._store.create(name, init.data)
+        except StorageError:
+            self._left_behind = True
+            raise
         self._growing = _Growing(
             part,
             init,
@@ -177,15 +186,15 @@ class ChannelWriter:
         growing, self._growing = self._growing, None
         if growing is None:
             return
-        if not growing.entries:
-            growing.part.abandon()
-            self._note(ledger.forgotten(growing.part.name))
-            return
         totals = growing.totals
         patches = finish_patches(
             growing.init, growing.entries, video_duration=totals.video_ticks, audio_duration=totals.audio_ticks
         )
         try:
+            if not growing.entries:
+                growing.part.abandon()
+                self._note(ledger.forgotten(growing.part.name))
+                return
             finished = growing.part.finish(patches)
         except StorageError:
             self._left_behind = True

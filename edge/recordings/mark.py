@@ -6,6 +6,7 @@ without its mark is a disk that is not mounted, and one with another mark is ano
 
 import json
 import os
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,18 @@ class MarkedRoot:
         self._site = site
         self._memory = memory
         self._device: str | None = None
+        self._mutex = threading.Lock()  # or the first check on two writer threads would mark the root twice
 
     def check(self) -> None:
         """Make sure that the root is the disk that was marked; raises StorageMissing with the next step.
 
         The first time, where neither disk nor memory have a mark, the root is marked.
         """
-        if not self.root.is_dir():
+        with self._mutex:
+            self._check()
+
+    def _check(self) -> None:
+        if not os.path.isdir(self.root):  # noqa: PTH112 - Path.is_dir raises for a disk that answers with EIO
             raise StorageMissing(f"{self.root} is not there: mount the disk for recordings or make the folder")
         remembered = self._device or self._remembered()
         mark = self._read_mark()

@@ -8,6 +8,8 @@ from typing import Final, Self
 from edge.clock import utc
 
 MARK_FILE: Final = ".saksi"
+CHANNEL_FOLDER: Final = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
+DAY_FOLDER: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PATH = re.compile(
     r"(?P<channel>[a-z0-9_-]{1,32})/(?P<day>\d{4}-\d\d-\d\d)/"
     r"(?P=channel)_(?P<date>\d{8})T(?P<time>\d{6})(?P<ms>\d{3})Z(?P<part>\.part)?\.mp4",

@@ -13,13 +13,14 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from edge.errors import DiskFull, StorageError, StorageMissing
 from edge.recordings.mark import MarkedRoot, sync_folder
-from edge.recordings.segment import SegmentName
+from edge.recordings.segment import CHANNEL_FOLDER, DAY_FOLDER, SegmentName
 
 LEAST_FREE_BYTES: Final = 4 << 20
 """With less free no segment is begun: on a disk that is nearly full it would end at once, again and again."""
@@ -72,15 +73,15 @@ class Store:
             with storage_errors(self.root):
                 sync_folder(folder)
         except StorageError:
-            part.abandon()
+            with suppress(StorageError):
+                part.abandon()
             raise
         return part
 
     def reopen(self, name: SegmentName, whole_bytes: int) -> "PartFile":
-        """A part that was left behind, cut back to its last whole fragment."""
+        """A part that was left behind; what lies behind its last whole fragment is cut off when it is finished."""
         with storage_errors(self.root):
-            descriptor = os.open(self.root / name.part_path, os.O_RDWR | os.O_CLOEXEC)
-            os.ftruncate(descriptor, whole_bytes)
+            descriptor = os.open(self.root / name.part_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         return PartFile(self.root, name, descriptor, whole_bytes)
 
     def measure(self, name: SegmentName) -> FinishedSegment:
@@ -107,7 +108,8 @@ class Store:
         with storage_errors(self.root):
             if not channel_folder.is_dir():
                 return
-            days = sorted((entry.name for entry in os.scandir(channel_folder) if entry.is_dir()), reverse=True)
+            entries = [entry.name for entry in os.scandir(channel_folder) if entry.is_dir()]
+            days = sorted(filter(DAY_FOLDER.fullmatch, entries), reverse=True)
         for day in days[:newest_days]:
             with storage_errors(self.root):
                 files = sorted(entry.name for entry in os.scandir(channel_folder / day))
@@ -119,7 +121,8 @@ class Store:
     def channel_folders(self) -> list[Path]:
         """The folders of all channels that were ever recorded here."""
         with storage_errors(self.root):
-            return sorted(Path(entry.path) for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
+            folders = [Path(entry.path) for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
+        return sorted(folder for folder in folders if CHANNEL_FOLDER.fullmatch(folder.name))
 
 
 class PartFile:
@@ -154,6 +157,8 @@ class PartFile:
     ) -> FinishedSegment:
         """Put the segment in place; `step` is told of each step done, for tests that kill the process there."""
         with storage_errors(self._root):
+            if os.fstat(self._descriptor).st_size != self.bytes:
+                os.ftruncate(self._descriptor, self.bytes)
             for offset, data in patches:
                 os.pwrite(self._descriptor, data, offset)
             step("patched")
@@ -173,7 +178,8 @@ class PartFile:
     def abandon(self) -> None:
         """Give up a segment that holds no picture."""
         self.close()
-        (self._root / self.name.part_path).unlink(missing_ok=True)
+        with storage_errors(self._root):
+            (self._root / self.name.part_path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the file; a part stays where it is."""
@@ -182,7 +188,7 @@ class PartFile:
             self._descriptor = -1
 
     def _cut_back(self) -> None:
-        """Take away what a failed write left; where that fails too, recovery will."""
+        """Take away what a failed write left; where that fails too, finishing or recovery will."""
         try:
             os.ftruncate(self._descriptor, self.bytes)
             os.lseek(self._descriptor, self.bytes, os.SEEK_SET)

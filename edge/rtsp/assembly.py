@@ -122,6 +122,9 @@ class Assembly:
         """Add a NAL unit of `size` bytes to the open unit."""
         if self._damaged:
             return
+        if pieces[-1][-1:] in (b"", b"\x00"):  # cameras pad; no NAL unit ends in a zero
+            pieces = (b"".join(pieces).rstrip(b"\x00"),)
+            size = len(pieces[0])
         is_long = self._size + size > MOST_UNIT_BYTES or len(self._parts) + len(pieces) > MOST_PARTS
         if is_long or self._nals >= MOST_NALS:
             self.damage()

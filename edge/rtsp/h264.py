@@ -3,7 +3,7 @@
 from typing import Final
 
 from edge.codec.bits import BitReader, unescape
-from edge.codec.h264 import NAL_SEI, NAL_SPS, PROFILES_WITH_CHROMA, parse_sps
+from edge.codec.h264 import NAL_SEI, NAL_SPS, parse_sps
 from edge.errors import CodecError
 from edge.rtsp.nal import Kind, NalRules, Payload
 
@@ -107,49 +107,7 @@ class H264Rules(NalRules):
 
     def has_fields(self, parameter_sets: tuple[bytes, ...]) -> bool:
         """Whether an SPS allows interlaced pictures (frame_mbs_only_flag is 0)."""
-        return any(self.nal_type(nal[0]) == NAL_SPS and _allows_fields(nal) for nal in parameter_sets)
-
-
-def _allows_fields(sps: bytes) -> bool:
-    """frame_mbs_only_flag of a readable SPS is 0."""
-    reader = BitReader(unescape(sps[1:]))
-    profile = reader.u(8)
-    reader.skip(16)  # constraints, level
-    reader.ue()  # seq_parameter_set_id
-    if profile in PROFILES_WITH_CHROMA:
-        _skip_chroma(reader)
-    reader.ue()  # log2_max_frame_num_minus4
-    order_count = reader.ue()
-    if order_count == 0:
-        reader.ue()
-    elif order_count == 1:
-        reader.skip(1)
-        reader.se()
-        reader.se()
-        for _ in range(reader.ue(255)):
-            reader.se()
-    reader.ue()  # max_num_ref_frames
-    reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
-    reader.ue()  # pic_width_in_mbs_minus1
-    reader.ue()  # pic_height_in_map_units_minus1
-    return not reader.flag()
-
-
-def _skip_chroma(reader: BitReader) -> None:
-    chroma = reader.ue(3)
-    if chroma == 3:
-        reader.skip(1)  # separate_colour_plane_flag
-    reader.ue()  # bit depths
-    reader.ue()
-    reader.skip(1)  # qpprime_y_zero_transform_bypass_flag
-    if not reader.flag():
-        return
-    for index in range(12 if chroma == 3 else 8):  # scaling lists
-        scale = 8
-        for _ in range((16 if index < 6 else 64) if reader.flag() else 0):
-            scale = (scale + reader.se()) % 256
-            if scale == 0:
-                break
+        return any(self.nal_type(nal[0]) == NAL_SPS and parse_sps(nal).interlaced for nal in parameter_sets)
 
 
 def _sei_number(data: bytes) -> tuple[int, bytes]:

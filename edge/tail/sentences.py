@@ -1,4 +1,4 @@
-"""A sentence for every event of the catalog, with what matters most in front. Pure; the words are not yet safe to print.
+"""A sentence for every event of the catalog, with what matters most in front. Pure; words are not yet safe to print.
 
 One table, held against the catalog by a test: a new event without a sentence does not pass.
 """

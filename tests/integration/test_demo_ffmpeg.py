@@ -1,17 +1,13 @@
 """FFmpeg as the judge of simulated cameras: what it receives is what the clip holds, and it decodes without a word."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from demo_cameras import running_cameras
 
 from edge.demo.authentication import Account
 from edge.demo.clips import ClipSpec, default_cache_dir, load_clip
 from edge.demo.main import DEMO_CAMERAS, CameraSpec
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from demo_cameras import running_cameras
 
 SMALL = {"width": 320, "height": 180, "fps": 25, "seconds": 2, "bitrate": 500_000}
 SPECS = (

@@ -1,12 +1,8 @@
 """The second server of the test set, gst-rtsp-server, serves what its mounts are named for."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from gst_fixture import gst_cameras
 
 MOUNTS = {

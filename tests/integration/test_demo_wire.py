@@ -8,13 +8,12 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from demo_cameras import running_cameras
 
 from edge.demo.authentication import Account
 from edge.demo.camera import Camera, packet_source
@@ -25,9 +24,6 @@ from edge.demo.main import CameraSpec
 from edge.demo.packets import packetise
 from edge.demo.server import CameraServer
 from edge.errors import ConfigError
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from demo_cameras import running_cameras
 
 FPS = 25
 STEP = 90_000 // FPS

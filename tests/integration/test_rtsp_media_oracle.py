@@ -2,14 +2,11 @@
 
 import os
 import socket
-import sys
 import threading
 from pathlib import Path
 
 import av
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from rtp_packets import feed, nals_of
 
 from edge.rtsp.audio import AacTrack

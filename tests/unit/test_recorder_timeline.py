@@ -90,7 +90,7 @@ def test_jump_of_the_clock_goes_on_by_arrival(jump_s, depth):
     arrivals = [place * FRAME_NS for place in range(20)]
     arrivals += [arrivals[-1] + 70_000_000 + place * FRAME_NS for place in range(20)]
     times = place_all(VideoTimeline(depth), before + behind, arrivals)
-    assert [20] == [place for place, time in enumerate(times) if time.discontinuity]
+    assert [place for place, time in enumerate(times) if time.discontinuity] == [20]
     assert times[20].show - times[19].show == 6300  # 70 ms
     assert {FRAME} == {later.show - earlier.show for earlier, later in pairwise(times[20:])}
 
@@ -140,7 +140,7 @@ def test_small_step_back_without_reordering_is_a_discontinuity():
     """Where the stream says that it does not reorder, a step back of the clock is one, however small."""
     shown = [0, 3600, 7200, 5400, 9000, 12600]
     times = place_all(VideoTimeline(0), shown)
-    assert [3] == [place for place, time in enumerate(times) if time.discontinuity]
+    assert [place for place, time in enumerate(times) if time.discontinuity] == [3]
     assert {FRAME} == {later.show - earlier.show for earlier, later in pairwise(times)}
 
 

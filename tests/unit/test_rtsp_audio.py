@@ -2,15 +2,11 @@
 
 import random
 import struct
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from rtp_packets import aac_payload, feed, frame, rtp
 
 from edge.rtsp.audio import AacTrack, AudioTrack, G711Track

@@ -1,13 +1,9 @@
 """Messages and interleaved frames in one stream of bytes, whatever way they are cut up, and whatever stands between them."""
 
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from rtp_packets import BYE, H264_SETS, feed, fragments, frame, nal, nals_of, rtp, sender_report
 
 from edge.errors import RtspProtocolError

@@ -1,14 +1,10 @@
 """RTP and RTCP headers, and which packets count."""
 
 import struct
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from rtp_packets import BYE, SSRC, rtp, sender_report
 
 from edge.codec.ntp import ntp_from_unix_ns

@@ -1,11 +1,7 @@
 """Which parameter sets are in force on a video track, and what it takes from them."""
 
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from h264_pieces import IDR, P2, P_SLICE, PPS, RECOVERY_5, SPS, STARTS, M, P, give, track_of
 from rtp_packets import H264_FIELD_SETS, H264_OTHER_SETS, H264_SETS, H265_SETS
 

@@ -1,15 +1,11 @@
 """Any access units, packed in any way, come out as they went in; any loss costs what it touches and no more."""
 
 import random
-import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from rtp_packets import (
     H264_OTHER_SETS,
     H264_SETS,

@@ -1,11 +1,7 @@
 """What cameras do to access units, one named case each; makes and models as their reporters named them."""
 
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from h264_pieces import (
     I_SLICE,
     IDR,
@@ -40,6 +36,10 @@ H264_CASES = {
     "sets and SEI with a timestamp of their own (Reolink Duo 2)": (
         [(SPS, 7, M), (PPS, 7, M), (SEI, 8), (IDR, 9, M)],
         [(9, [SEI, IDR], "K")],
+    ),
+    "zeros behind NAL units": (
+        [(IDR + bytes(2), 1, M), *stitched(fragments(P + bytes(9), (5, 11)), 2)],
+        TWO,
     ),
     "no marker at all": ([(SPS, 1), (PPS, 1), (IDR, 1), (P, 2), (P2, 3)], TWO),
     "marker on every slice": (

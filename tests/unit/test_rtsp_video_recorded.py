@@ -1,12 +1,9 @@
 """A recorded stream through the tracks, against what FFmpeg's own RTP code makes of the same bytes."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from rtp_packets import feed, nals_of
 
 from edge.rtsp.audio import AacTrack

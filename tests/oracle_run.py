@@ -1,0 +1,50 @@
+"""Records cases with a real recorder process and with FFmpeg, and compares; used by the tests and by `oracle_matrix.py`."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from oracle_cases import Case
+from oracle_compare import Copy, differences, of_ffmpeg, of_segments
+from oracle_server import Replay, replaying
+from oracle_stream import Sent
+from recording_site import RecordingSite, recording_site
+
+SEGMENT_S = 2
+FFMPEGS = 2
+
+
+def run_cases(cases: Sequence[Case], folder: Path) -> dict[str, list[str]]:
+    """What is wrong with each case, in words."""
+    streams = {case.name: case.stream() for case in cases}
+    channels = {case.name: f"c{place}" for place, case in enumerate(cases)}
+    with replaying(streams) as replay:
+        urls = {channels[name]: replay.url("ours", name) for name in streams}
+        with recording_site(urls, folder, segment_s=SEGMENT_S) as site:
+            longest_s = max(stream.duration_s for stream in streams.values())
+            for channel in channels.values():
+                site.wait_for("recording_stopped", channel, timeout_s=longest_s + 30 + len(cases) * 0.2)
+        with ThreadPoolExecutor(FFMPEGS) as pool:
+            found = pool.map(lambda case: _compare(case, streams[case.name], channels[case.name], site, replay), cases)
+            return dict(zip(streams, found, strict=True))
+
+
+def _compare(case: Case, stream: Sent, channel: str, site: RecordingSite, replay: Replay) -> list[str]:
+    try:
+        ours = _ours(stream, channel, site, decode=case.decode)
+    except Exception as error:  # noqa: BLE001 - a segment that cannot be read is a finding
+        return [f"our segments: {type(error).__name__}: {error}"]
+    theirs = None if case.alone else of_ffmpeg(replay.url("theirs", case.name), stream.codec, decode=case.decode)
+    found = differences(stream, ours, theirs, lossless=case.lossless, steady=case.steady)
+    return [one for one in found if not (case.early and "FFmpeg's" in one and "step" in one)]
+
+
+def _ours(stream: Sent, channel: str, site: RecordingSite, *, decode: bool) -> Copy:
+    files = site.segments(channel)
+    copy = of_segments(files, stream.codec, decode=decode)
+    written = site.events("segment_written", channel)
+    assert [site.root / event.data["path"] for event in written] == files
+    assert sum(event.data["packets"] for event in written) == len(copy.pictures)
+    copy.lost_packets = sum(event.data["lost_packets"] for event in written)
+    copy.reasons = [event.data["reason"] for event in written]
+    return copy
