@@ -19,7 +19,7 @@ LONGEST_NS: Final = 6_000_000_000
 MOST_INTERVAL_S: Final = 60.0
 
 _PROFILES: Final[dict[str, dict[int, str]]] = {
-    "h264": {66: "Base", 77: "Main", 88: "Extended", 100: "High", 110: "High 10", 122: "High 4:2:2"},
+    "h264": {66: "Baseline", 77: "Main", 88: "Extended", 100: "High", 110: "High 10", 122: "High 4:2:2"},
     "h265": {1: "Main", 2: "Main 10", 3: "Main Still", 4: "RExt"},
 }
 

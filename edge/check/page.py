@@ -20,6 +20,7 @@ CLOCK_OFFSET_S: Final = 2.0
 """The camera's own picture shows another time from here on; less is the way of the report through the network."""
 
 _CODECS: Final = {"h264": "H.264", "h265": "H.265", "aac": "AAC", "pcma": "PCMA", "pcmu": "PCMU"}
+_SHORT_PROFILES: Final = {"Baseline": "Base", "Extended": "Ext"}
 _COLUMNS: Final = ("channel", "state", "video", "frames/s", "key s", "Mb/s", "audio", "first s")
 _NUMBERS: Final = frozenset({"frames/s", "key s", "Mb/s", "first s"})
 _WIDE_ONLY: Final = frozenset({"key s", "audio", "first s"})
@@ -34,7 +35,7 @@ def print_report(report: Report, out: TextIO) -> None:
     _print_text(console, verdict(report), style=_OK if report.ok else _BAD)
     console.print()
     for line in _site_lines(report):
-        _print_text(console, line)
+        _print_text(console, line, hang=9)
     console.print()
     console.print(_table(report, wide=console.width >= PLAIN_WIDTH))
     for result in report.failing:
@@ -129,7 +130,7 @@ def _cells(result: ProbeResult) -> dict[str, str]:
     video = result.video
     if video is None:
         return state
-    codec = " ".join(filter(None, (_CODECS[video.codec], video.profile)))
+    codec = " ".join(filter(None, (_CODECS[video.codec], _SHORT_PROFILES.get(video.profile or "", video.profile))))
     bits_s = total_bits_s(result)
     declared = f"/{round(video.declared_fps, 1):g}" if video.declared_fps else ""
     return {
@@ -160,9 +161,10 @@ def _print_trouble(console: Console, words: str, style: str, what: str, do: str)
         _print_text(console, line, indent=2)
 
 
-def _print_text(console: Console, words: str, *, style: str = "", indent: int = 0) -> None:
+def _print_text(console: Console, words: str, *, style: str = "", indent: int = 0, hang: int = 0) -> None:
     """Words on as few lines as they need, none of which ends in blanks."""
-    for line in textwrap.wrap(printable(words), max(console.width - indent, 20), drop_whitespace=True) or [""]:
+    width = max(console.width - indent, 20)
+    for line in textwrap.wrap(printable(words), width, subsequent_indent=" " * hang):
         console.print(Text(" " * indent + line, style=style), soft_wrap=True)
 
 

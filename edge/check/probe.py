@@ -1,8 +1,10 @@
 """Looks at one camera for some seconds, as the recorder would use it. Knows no other camera, prints nothing."""
 
 import asyncio
+import hashlib
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.check.measure import AudioSeen, Measurement, VideoSeen
@@ -12,12 +14,14 @@ from edge.config import ChannelConfig
 from edge.errors import CameraError, CameraTimeout
 from edge.rtsp.auth import Authenticator
 from edge.rtsp.client import RtspClient, Stream
+from edge.rtsp.dial import dial
 from edge.rtsp.tls import Tls
 from edge.rtsp.url import RtspUrl
 
 LIMIT_S: Final = 12.0
 CLOSE_S: Final = 2.5
 """Together with LIMIT_S a probe lasts at most 15 s."""
+FINGERPRINT_S: Final = 2.0
 REQUEST_TIMEOUT_S: Final = 5.0
 
 _STATUS = re.compile(r"(?m)^< RTSP/1\.0 (\d{3})")
@@ -57,6 +61,8 @@ async def probe(channel: ChannelConfig, clock: Clock, *, limit_s: float = LIMIT_
         failure = look.unfinished(limit_s)
     finally:
         await look.close()
+    if failure is not None and failure.kind == "tls_certificate" and channel.tls.fingerprint is None:
+        failure = await _with_fingerprint(failure, channel)
     return look.result(failure)
 
 
@@ -101,7 +107,8 @@ class _Look:
             await asyncio.gather(running, enough, return_exceptions=True)
 
     async def close(self) -> None:
-        await asyncio.wait_for(self._client.close(), CLOSE_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._client.close(), CLOSE_S)
 
     def situation(self) -> Situation:
         before_goodbye = self._client.transcript.text().partition("> TEARDOWN")[0]
@@ -169,6 +176,19 @@ class _Look:
             return None
         wall_offset_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
         return (report.unix_ns - report.arrival_ns - wall_offset_ns) / 1e9
+
+
+async def _with_fingerprint(failure: Trouble, channel: ChannelConfig) -> Trouble:
+    """Tell which certificate it is, so that nobody has to look for it with other tools; no request is sent."""
+    url = RtspUrl.parse(channel.url.reveal())
+    try:
+        async with asyncio.timeout(FINGERPRINT_S):
+            transport, _ = await dial(url, asyncio.Protocol, Tls(verify=False, legacy=channel.tls.legacy))
+    except (CameraError, TimeoutError):
+        return failure
+    certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+    transport.abort()
+    return replace(failure, what=f"{failure.what}; its SHA-256 is {hashlib.sha256(certificate).hexdigest()}")
 
 
 def _left_out(stream: Stream) -> str | None:

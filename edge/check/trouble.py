@@ -66,7 +66,7 @@ ADVICE: Final[dict[Kind, Advice]] = {
     ),
     "not_rtsp": Advice("not RTSP", "Check the port in the channel's url: something else answers there (RTSP is 554)."),
     "tls_certificate": Advice(
-        "certificate", "Put the SHA-256 of the camera's certificate into the channel's tls.fingerprint."
+        "certificate", "If this certificate is the camera's own, put its SHA-256 into the channel's tls.fingerprint."
     ),
     "tls": Advice("TLS fails", "Use rtsp://, the camera's port for rtsps, or tls.legacy for an old camera."),
     "not_given": Advice("refused", "Restart the camera; if this stays so, look at its own log."),

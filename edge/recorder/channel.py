@@ -76,7 +76,9 @@ class Channel:
             durability_s=shared.durability_s,
         )
         listener = LaneListener(self.clock_stepped, self._recorded, self._storage_failed, shared.broken)
-        self.lane = Lane(writer, shared.threads.queue(), shared.clock, most_bytes=shared.lane_bytes, listener=listener)
+        self.lane = Lane(
+            writer, shared.threads.queue(config.id), shared.clock, most_bytes=shared.lane_bytes, listener=listener
+        )
         self._segmenter: Segmenter | None = None
         self._stream: Stream | None = None
         self._failures = 0

@@ -6,7 +6,7 @@ only says which of its files were told of.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge.recordings.segment import SegmentName
@@ -73,12 +73,12 @@ def growing(channel: str) -> Callable[[sqlite3.Connection], list[str]]:
     return query
 
 
-def is_unannounced(channel: str, path: str) -> Callable[[sqlite3.Connection], bool]:
-    """Asks whether a finished file was never told of; files older than all that is kept count as told."""
+def untold(channel: str, paths: Sequence[str]) -> Callable[[sqlite3.Connection], set[str]]:
+    """Asks which of these finished files were never told of; files older than all that is kept count as told."""
 
-    def query(db: sqlite3.Connection) -> bool:
-        oldest = db.execute("SELECT min(path) FROM announced WHERE channel = ?", (channel,)).fetchone()[0]
-        known = db.execute("SELECT 1 FROM announced WHERE channel = ? AND path = ?", (channel, path)).fetchone()
-        return known is None and (oldest is None or path > oldest)
+    def query(db: sqlite3.Connection) -> set[str]:
+        told = {row[0] for row in db.execute("SELECT path FROM announced WHERE channel = ?", (channel,))}
+        oldest = min(told, default="")
+        return {path for path in paths if path not in told and path > oldest}
 
     return query

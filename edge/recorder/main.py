@@ -104,7 +104,7 @@ class Recorder:
             outbox=context.outbox,
             store=Store(marked),
             threads=self._threads,
-            aside=Aside(self._asides.queue(), context.outbox),
+            aside=Aside(self._asides.queue(""), context.outbox),
             pacer=Pacer(PACE_S),
             accounts=RefusedAccounts(),
             segment_s=config.storage.segment_s,
@@ -158,7 +158,7 @@ class Recorder:
             except (StorageError, OutboxUnavailable) as error:
                 _log.warning("not_recovered", error=str(error))
 
-        shared.threads.queue().put(recover)
+        shared.threads.queue("").put(recover)
 
     def _tick(self, shared: Shared) -> None:
         step = self._wall.look()

@@ -23,7 +23,7 @@ def wait_s(error: CameraError, failures: int, random: Callable[[], float]) -> fl
     """Seconds until the next try, after `failures` (1 or more) in a row; `error` is the last, `random` gives [0, 1)."""
     if isinstance(error, AuthFailed):
         return delay_s(failures - 1, first_s=AUTH_FIRST_S, most_s=AUTH_MOST_S, random=random)
-    if failures == 1:
+    if failures == 1 and not error.retry_after_s:
         return random() * 0.3  # at once, but not all channels of a site in the same moment
     if isinstance(error, Unreachable):
         return LOOK_S * (0.75 + random() / 2)

@@ -34,7 +34,8 @@ def recover_channel(channel: str, store: Store, outbox: Outbox, announcer: Annou
     """Recover the segments of one channel, oldest first; raises StorageError where the disk is not there."""
     store.check()
     noted = {parsed[0] for path in outbox.read_state(ledger.growing(channel)) if (parsed := SegmentName.parse(path))}
-    parts, finished = set(), set()
+    parts: set[SegmentName] = set()
+    finished: set[SegmentName] = set()
     for name, grows in store.names(store.root / channel, NEWEST_DAYS):
         (parts if grows else finished).add(name)
     parts |= {name for name in noted if store.holds(name.part_path)}
@@ -44,26 +45,25 @@ def recover_channel(channel: str, store: Store, outbox: Outbox, announcer: Annou
     for name in sorted(noted | parts | finished):
         if name in parts:
             _recover_part(name, store, outbox, announcer)
-        elif name in finished:
+        if name in finished:
             _recover_finished(name, store, outbox, announcer)
-        else:
-            outbox.append_many([], state=ledger.forgotten(name))
+        elif name not in parts:
+            _forget(name, outbox)
 
 
 def _recover_part(name: SegmentName, store: Store, outbox: Outbox, announcer: Announcer) -> None:
     try:
-        if store.holds(name.path):  # a file system without a journal may keep both names of a rename
-            raise Mp4Error("a finished segment of this name is there too")
         held = _scan(store.root / name.part_path, os.O_RDWR)
     except Mp4Error as error:
-        set_aside = store.set_aside(name)
-        _log.warning(
-            "segment_unreadable", channel=name.channel, path=name.part_path, set_aside=set_aside, error=str(error)
-        )
-        return _forget(name, outbox)
+        _set_aside(name, store, outbox, str(error))
+        return
+    if store.holds(name.path):  # a file system without a journal may keep both names of a rename
+        _set_aside(name, store, outbox, "a finished segment of this name is there too")
+        return
     if held is None or not any(fragment.frames for fragment in held.fragments):
         store.discard(name)
-        return _forget(name, outbox)
+        _forget(name, outbox)
+        return
     patches = finish_patches(
         held.init, held.fragments, video_duration=held.video_duration, audio_duration=held.audio_duration
     )
@@ -73,3 +73,60 @@ def _recover_part(name: SegmentName, store: Store, outbox: Outbox, announcer: An
     finally:
         part.close()
     _announce(name, held, finished, outbox, announcer)
+
+
+def _recover_finished(name: SegmentName, store: Store, outbox: Outbox, announcer: Announcer) -> None:
+    try:
+        held = _scan(store.root / name.path, os.O_RDONLY)
+    except Mp4Error as error:
+        _log.warning("segment_unreadable", channel=name.channel, path=name.path, error=str(error))
+        return
+    if held is not None and held.fragments:
+        _announce(name, held, store.measure(name), outbox, announcer)
+
+
+def _scan(path: Path, flags: int) -> Scan | None:
+    """What a file holds, None where it is empty; Mp4Error also where only this file cannot be used.
+
+    A folder, a pipe, a link, another user's file or a bad sector: a file that is ours and whole is none of these.
+    """
+    try:
+        with open(path, "rb", opener=lambda name, _: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+            return scan(file) if os.fstat(file.fileno()).st_size else None
+    except OSError as error:
+        raise Mp4Error(f"the file cannot be read: {error.strerror or error}") from error
+
+
+def _set_aside(name: SegmentName, store: Store, outbox: Outbox, why: str) -> None:
+    path = store.set_aside(name)
+    _forget(name, outbox)
+    _log.warning("segment_unreadable", channel=name.channel, path=name.part_path, set_aside=path, error=why)
+
+
+def _forget(name: SegmentName, outbox: Outbox) -> None:
+    outbox.append_many([], state=ledger.forgotten(name))
+
+
+def _announce(name: SegmentName, held: Scan, finished: FinishedSegment, outbox: Outbox, announcer: Announcer) -> None:
+    start_ns = name.start_ms * 1_000_000
+    last = held.fragments[-1]
+    end_ns = max(unix_ns_from_ntp(last.wall_ntp) + last.duration * 100_000 // 9, start_ns)
+    end_ms = outbox.read_state(ledger.end_of(name.channel))
+    event = SegmentWritten(
+        path=finished.name.path,
+        start=rfc3339(start_ns),
+        end=rfc3339(end_ns),
+        duration_s=held.video_duration / TIMESCALE_VIDEO,
+        bytes=finished.bytes,
+        sha256=finished.sha256,
+        video=describe_video(held.video),
+        audio=describe_audio(held.audio),
+        packets=sum(fragment.frames for fragment in held.fragments),
+        keyframes=sum(fragment.keyframes for fragment in held.fragments),
+        lost_packets=0,
+        suspect_s=0.0,
+        gap_before_s=max(name.start_ms - end_ms, 0) / 1e3 if end_ms is not None else None,
+        reason="recovered",
+    )
+    announcer.say(event, name.channel, ledger.announced(name, end_ns))
+    _log.info("segment_recovered", channel=name.channel, path=name.path, duration_s=round(event.duration_s, 1))

@@ -17,17 +17,16 @@ class WriterThreads:
             threading.Thread(target=_work, args=(queue,), name=f"writer-{k}", daemon=True)
             for k, queue in enumerate(self._queues)
         ]
-        self._next = 0
+        self._queue_of: dict[str, JobQueue] = {}
 
     def start(self) -> None:
         """Begin to work."""
         for thread in self._threads:
             thread.start()
 
-    def queue(self) -> JobQueue:
-        """The queue for the next channel, in turn."""
-        self._next += 1
-        return self._queues[self._next % len(self._queues)]
+    def queue(self, channel: str) -> JobQueue:
+        """The queue of a channel: given in turn, then kept, so that after a reload its work still comes in order."""
+        return self._queue_of.setdefault(channel, self._queues[len(self._queue_of) % len(self._queues)])
 
     def stop(self, timeout_s: float) -> bool:
         """Let the threads finish what is queued; False if a disk held one up for longer than `timeout_s` in all."""

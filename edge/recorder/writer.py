@@ -180,7 +180,11 @@ class ChannelWriter:
         growing = self._growing
         if growing is not None and growing.unsynced_since_ns is not None:
             growing.unsynced_since_ns = None
-            growing.part.sync()
+            try:
+                growing.part.sync()
+            except StorageError:
+                self._give_up()
+                raise
 
     def _close(self, reason: CloseReason, end_ns: int) -> None:
         growing, self._growing = self._growing, None

@@ -84,6 +84,11 @@ class Store:
             descriptor = os.open(self.root / name.part_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         return PartFile(self.root, name, descriptor, whole_bytes)
 
+    def holds(self, path: str) -> bool:
+        """Whether there is anything under a path below the root."""
+        with storage_errors(self.root):
+            return (self.root / path).exists()
+
     def measure(self, name: SegmentName) -> FinishedSegment:
         """Size and hash of a segment that is in place."""
         with storage_errors(self.root), (self.root / name.path).open("rb") as file:

@@ -11,17 +11,17 @@ from edge.events import catalog
 from edge.events.data import EventData
 
 STOPPED: Final[Mapping[catalog.StopReason, str]] = {
-    "unreachable": "the camera does not answer",
+    "unreachable": "camera away",
     "auth_failed": "wrong password",
     "not_found": "no such path",
-    "timeout": "the camera stopped sending",
-    "ended": "the camera hung up",
-    "stream_error": "the camera sends what cannot be used",
-    "unsupported": "the camera's video cannot be recorded",
-    "disk_full": "the disk is full",
-    "storage_missing": "the disk is missing",
+    "timeout": "camera silent",
+    "ended": "camera hung up",
+    "stream_error": "bad stream",
+    "unsupported": "video cannot be recorded",
+    "disk_full": "disk full",
+    "storage_missing": "disk missing",
     "shutdown": "told to stop",
-    "config": "the configuration changed",
+    "config": "configuration changed",
     "crash": "a defect of ours",
 }
 CUT: Final[Mapping[catalog.CutReason, str]] = {
