@@ -152,7 +152,11 @@ def cameras(
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
     """Run the simulated cameras alone."""
-    asyncio.run(_run_cameras(port, control_port, folder / "clips"))
+    try:
+        asyncio.run(_run_cameras(port, control_port, folder / "clips"))
+    except OSError as error:
+        typer.echo(f"edge: the cameras cannot listen on ports {port} and {control_port}: {error.strerror}", err=True)
+        _leave(1)
 
 
 @demo_app.command()

@@ -14,14 +14,18 @@ _PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.reposit
 
 
 @contextmanager
-def gst_cameras() -> Iterator[dict[str, str]]:
-    """Serve inside the block; gives mount -> URL. Skips the test where gst-rtsp-server is not installed."""
+def gst_cameras(port: int = 0) -> Iterator[dict[str, str]]:
+    """Serve inside the block; gives mount -> URL. Skips the test where gst-rtsp-server is not installed.
+
+    Port 0 takes a free one; the mount with a password always does.
+    """
     if (
         not Path(_PYTHON).exists()
         or subprocess.run([_PYTHON, "-c", _PROBE], capture_output=True, check=False).returncode
     ):
         pytest.skip("gst-rtsp-server is not installed: apt install gir1.2-gst-rtsp-server-1.0 python3-gi")
-    with subprocess.Popen([_PYTHON, str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [_PYTHON, str(_SCRIPT), str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:

@@ -1,6 +1,7 @@
 """A second, independent RTSP server for tests: gst-rtsp-server with test pictures; needs Debian's python3-gi, not the venv.
 
 Prints one line of JSON once it listens: {mount: URL}. Mounts: see LAUNCH; `h264_digest` has a port of its own.
+The port of the others may be given as the only argument.
 Ends when its standard input does.
 """
 
@@ -40,10 +41,10 @@ def factory(launch):
     return made
 
 
-def server_with(mounts):
+def server_with(mounts, port):
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
-    server.set_service("0")
+    server.set_service(port)
     for name, made in mounts.items():
         server.get_mount_points().add_factory(f"/{name}", made)
     server.attach(None)
@@ -72,7 +73,9 @@ def digest_server():
 
 def main():
     Gst.init(None)
-    plain = server_with({name: factory(launch) for name, launch in LAUNCH.items()})
+    plain = server_with(
+        {name: factory(launch) for name, launch in LAUNCH.items()}, sys.argv[1] if sys.argv[1:] else "0"
+    )
     digest = digest_server()
     urls = {name: f"rtsp://127.0.0.1:{plain.get_bound_port()}/{name}" for name in LAUNCH}
     urls["h264_digest"] = f"rtsp://{USER}:{PASSWORD}@127.0.0.1:{digest.get_bound_port()}/h264_digest"

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import oracle_faults as faults
+from oracle_clips import RECIPES, encoded
 from oracle_stream import Alter, Sent, add_sei, repacketised, sent, with_sprop_of, without_sprop
 
 from edge.demo.clips import Clip, ClipSpec, default_cache_dir, load_clip
 
-H264 = ClipSpec("Oracle", width=320, height=180, fps=25, seconds=2, bitrate=400_000)
+H264 = ClipSpec("Oracle", width=320, height=180, fps=25, seconds=4, bitrate=400_000)
 SLICES = replace(H264, slices=3)
 AAC = replace(H264, audio="aac")
 H265 = replace(H264, codec="h265", bitrate=300_000)
@@ -21,7 +22,12 @@ ALONE = {
     "requests": "FFmpeg ends at a request of the server",
     "garbage": "FFmpeg takes garbage for a line of text and waits for its end",
     "double": "FFmpeg keeps doubled packets twice",
+    "swap": "FFmpeg puts late packets into whatever came before them",
 }
+
+
+JUMPS = ("rollover", "discontinuity")
+CUTTING = {"jump-forward", "jump-back", "backward"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Case:
     """One stream; `lossless` says that nothing is lost, so that FFmpeg's copy must be ours, `steady` that times are true."""
 
     name: str
-    clips: tuple[ClipSpec, ...]
+    clips: tuple[ClipSpec | str, ...]
+    """Of the simulated camera, or names of `oracle_clips.RECIPES`."""
     alters: tuple[Alter, ...] = ()
     lossless: bool = True
     steady: bool = True
@@ -38,8 +45,10 @@ class Case:
     seed: int = 0
     alone: str = ""
     """Why FFmpeg's copy is not looked at, where it does not survive."""
+    cuts: tuple[str, ...] = ("rollover",)
+    """Reasons for which segments may end, but for the last; all but `rollover` must be there."""
     early: bool = False
-    """FFmpeg takes the times of parameter sets for those of pictures."""
+    """FFmpeg takes the times of parameter sets for those of pictures, and stumbles over a wrap with B-frames."""
 
     def stream(self) -> Sent:
         """The bytes and their truth."""
@@ -47,13 +56,27 @@ class Case:
 
 
 @cache
-def _clip(spec: ClipSpec) -> Clip:
-    return load_clip(spec, default_cache_dir())
+def _clip(spec: ClipSpec | str) -> Clip:
+    return encoded(spec) if isinstance(spec, str) else load_clip(spec, default_cache_dir())
+
+
+def _recipes() -> list[Case]:
+    """Where a keyframe needs pictures before it, those behind a cut cannot be decoded, so only the bytes are compared."""
+    return [Case(f"coding-{name}", (name,), decode=recipe.closed) for name, recipe in RECIPES.items()]
 
 
 def representative() -> list[Case]:
     """A few dozen cases in which every clip, packing and fault is there once."""
-    return [*_clips(), *_packings(SLICES), *_quirks(SLICES), *_losses(SLICES), *_of_h265(), *_descriptions()]
+    return [
+        *_clips(),
+        *_recipes(),
+        *_packings(SLICES),
+        *_quirks(SLICES),
+        *_losses(SLICES),
+        *_with_sound(),
+        *_of_h265(),
+        *_descriptions(),
+    ]
 
 
 def matrix() -> Iterator[Case]:
@@ -65,7 +88,7 @@ def matrix() -> Iterator[Case]:
         "pcma": replace(SLICES, audio="pcma"),
         "bframes": BFRAMES,
         "h265aac": replace(H265, audio="aac"),
-        "fps5": replace(H264, fps=5, gop_s=2, seconds=4),
+        "fps5": replace(H264, fps=5),
         "fps30": replace(H265, fps=30, gop_s=0.5),
     }.items():
         for family in (_packings, _quirks, _losses):
@@ -99,8 +122,8 @@ def _clips() -> list[Case]:
         Case("clip-5fps-gop2", (replace(H264, fps=5, gop_s=2, seconds=4),)),
         Case("clip-30fps-gop4", (replace(H264, fps=30, gop_s=4, seconds=4),)),
         Case("clip-720p", (replace(H264, width=1280, height=720, bitrate=2_000_000),)),
-        Case("clip-size-changes", (H264, SMALL), decode=True),
-        Case("clip-size-changes-h265", (H265, replace(H265, width=192, height=108))),
+        Case("clip-size-changes", (H264, SMALL), cuts=JUMPS),
+        Case("clip-size-changes-h265", (H265, replace(H265, width=192, height=108)), cuts=JUMPS),
     ]
 
 
@@ -108,20 +131,20 @@ def _packings(spec: ClipSpec) -> list[Case]:
     styles = ["single_sets", "tiny", "huge", "whole_fragments", "empty_fragments", "bundle_all", "mark_all", "noise"]
     if spec.codec == "h264":
         styles.append("start_codes")
-    cases = [Case(f"pack-{style}", (spec,), (repacketised(style),)) for style in styles]
+    refused = {"whole_fragments": "FFmpeg refuses fragments with start and end bit"} if spec.codec == "h265" else {}
+    cases = [Case(f"pack-{style}", (spec,), (repacketised(style),), alone=refused.get(style, "")) for style in styles]
     return [*cases, Case("pack-sei", (spec,), (add_sei,))]
 
 
 def _quirks(spec: ClipSpec) -> list[Case]:
     lying = {
         "jump-forward": faults.jump(3600),
-        "jump-back": faults.jump(-100_000),
+        "jump-back": faults.jump(-100_000, at=0.63),
         "jump-small": faults.jump(2.5),
         "freeze": faults.freeze,
-        "pairs": faults.pairs,
     }
-    if not spec.bframes:
-        lying["backward"] = faults.backward
+    if not spec.bframes:  # with B-frames nobody could tell what such a camera means
+        lying |= {"backward": faults.backward, "pairs": faults.pairs}
     quirks = {
         "wrap": faults.wrap,
         "no-marker": faults.no_marker,
@@ -130,11 +153,19 @@ def _quirks(spec: ClipSpec) -> list[Case]:
         "late-number": faults.late_number,
         "empty-packets": faults.empty_packets,
         "chop": faults.chop,
+        "burst": faults.burst(2),
+        "flat-out": faults.burst(60),
     }
     strange = ("blank_lines", "foreign_channel", "zero_frames", "requests", "answers", "reports", "garbage")
     return [
-        *(Case(f"time-{name}", (spec,), (alter,), steady=False) for name, alter in lying.items()),
-        *(Case(f"wire-{name}", (spec,), (alter,)) for name, alter in quirks.items()),
+        *(
+            Case(f"time-{name}", (spec,), (alter,), steady=False, cuts=JUMPS if name in CUTTING else ("rollover",))
+            for name, alter in lying.items()
+        ),
+        *(
+            Case(f"wire-{name}", (spec,), (alter,), early=name == "wrap" and spec.bframes > 0)
+            for name, alter in quirks.items()
+        ),
         Case("wire-early-sets", (spec,), (faults.early_sets,), early=True),
         *(Case(f"between-{name}", (spec,), (faults.between(name),), alone=ALONE.get(name, "")) for name in strange),
         Case("wire-all", (spec,), (faults.extension, faults.padding, faults.between("reports"), faults.chop)),
@@ -161,6 +192,16 @@ def _losses(spec: ClipSpec) -> list[Case]:
         ),
         Case("lose-flip", (spec,), (faults.flip(0.05, 8),), decode=False),
     ]
+
+
+def _with_sound() -> list[Case]:
+    """The quirks that touch sound, once for AAC and once for G.711."""
+    wanted = {"wire-all", "wire-burst", "wire-wrap", "wire-flat-out", "time-jump-back", "lose-drop-sound", "lose-drop"}
+    found = []
+    for spec in (AAC, replace(SLICES, audio="pcma")):
+        families = (*_quirks(spec), *_losses(spec))
+        found += [replace(case, name=f"{spec.audio}-{case.name}") for case in families if case.name in wanted]
+    return found
 
 
 def _of_h265() -> list[Case]:

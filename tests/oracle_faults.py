@@ -5,14 +5,18 @@ damaged. What a loss costs is written into the truth here.
 """
 
 import struct
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import replace
+from itertools import accumulate
 from random import Random
 
 from oracle_stream import CHANNELS, SSRCS, Alter, Packet, Sent, frame_of, number, render
 
 SAFE_TAIL_UNITS = 12
 """Losses that nothing follows cannot be noticed, so the last units stay whole."""
+
+LEAST_JUMP_S = 10
+"""A smaller step forward is taken for a camera that sent nothing for a while."""
 
 
 # Times
@@ -23,6 +27,7 @@ def jump(seconds: float, at: float = 0.5) -> Alter:
 
     def alter(stream: Sent, _: Random) -> None:
         when_s = stream.packets[-1].due_s * at
+        stream.gained_s = seconds if 0 < seconds < LEAST_JUMP_S else 0
         for packet in stream.packets:
             if packet.due_s >= when_s:
                 rate = 90_000 if packet.kind == "video" else 8_000
@@ -74,7 +79,7 @@ def early_sets(stream: Sent, _: Random) -> None:
 
 def no_marker(stream: Sent, _: Random) -> None:
     """No packet is marked but the last, as nobody could know otherwise that the last picture is whole."""
-    last = stream.packets[-1]
+    last = [packet for packet in stream.packets if packet.kind == "video"][-1]
     for packet in stream.packets:
         packet.marker = packet.marker and (packet.kind == "audio" or packet is last)
 
@@ -107,8 +112,9 @@ def between(kind: str) -> Alter:
     def alter(stream: Sent, random: Random) -> None:
         number(stream)
         for place, packet in enumerate(stream.packets):
-            # Of a frame with garbage on both sides nobody can tell whether it is one.
-            if place and (place % 4 == 0 if kind == "garbage" else random.random() < 0.2):
+            # Of a frame with garbage on both sides nobody can tell whether it is one, nor of the last one behind some.
+            calm = place + 4 < len(stream.packets)
+            if place and (place % 4 == 0 and calm if kind == "garbage" else random.random() < 0.2):
                 stream.pieces.append((packet.due_s, _strange(kind, packet, random)))
             stream.pieces.append((packet.due_s, frame_of(stream, packet)))
 
@@ -127,7 +133,9 @@ def _strange(kind: str, packet: Packet, random: Random) -> bytes:
     if kind == "answers":
         return b"RTSP/1.0 200 OK\r\nCSeq: 99\r\nContent-Length: 9\r\n\r\n$\0\0\1 body"
     if kind == "reports":
-        now = struct.pack(">BBHIQIII", 0x80, 200, 6, SSRCS[packet.kind], 0xE9000000 << 32, packet.timestamp & 0xFFFFFFFF, 1, 1)
+        ntp = (0xE9000000 << 32) + round(packet.due_s * (1 << 32))
+        stamp = packet.timestamp & 0xFFFFFFFF
+        now = struct.pack(">BBHIQIII", 0x80, 200, 6, SSRCS[packet.kind], ntp, stamp, 1, 1)
         return struct.pack(">BBH", 0x24, CHANNELS[packet.kind] + 1, len(now)) + now
     if kind == "garbage":
         return random.randbytes(random.randrange(1, 64)).translate(bytes.maketrans(b"$RO\r\n", b"#####"))
@@ -135,28 +143,31 @@ def _strange(kind: str, packet: Packet, random: Random) -> bytes:
 
 
 def chop(stream: Sent, random: Random) -> None:
-    """TCP cuts the bytes anywhere, and what was cut comes a little later."""
+    """TCP cuts the bytes anywhere, and what was cut off comes a little later."""
     if not stream.pieces:
         render(stream)
+    starts = [0, *accumulate(len(data) for _, data in stream.pieces)]
+    times = [due_s for due_s, _ in stream.pieces]
     joined = b"".join(data for _, data in stream.pieces)
-    due = [(due_s, len(data)) for due_s, data in stream.pieces]
-    times = _times(due)
-    pieces, at = [], 0
+    stream.pieces, at = [], 0
     while at < len(joined):
+        place = bisect_right(starts, at) - 1
+        share = (at - starts[place]) / (starts[place + 1] - starts[place])
+        due_s = times[place] + (times[min(place + 1, len(times) - 1)] - times[place]) * share
         size = random.choice((1, 2, 3, 5, 7, 11, 13, 17, 97, 1009, 1460))
-        pieces.append((next(times) if at == 0 else times.send(at), joined[at : at + size]))
+        stream.pieces.append((due_s, joined[at : at + size]))
         at += size
-    stream.pieces = pieces
 
 
-def _times(due: list[tuple[float, int]]) -> "Iterator[float]":
-    """When the byte at an offset is sent: evenly spread between the packets' times."""
-    end, offset = 0, 0
-    for place, (due_s, size) in enumerate(due):
-        start, end = end, end + size
-        following = due[place + 1][0] if place + 1 < len(due) else due_s
-        while offset < end:
-            offset = yield due_s + (following - due_s) * (offset - start) / size
+def burst(seconds: float) -> Alter:
+    """The camera first sends what it has kept of the last seconds, all at once, and then goes on in time."""
+
+    def alter(stream: Sent, _: Random) -> None:
+        if not stream.pieces:
+            render(stream)
+        stream.pieces = [(max(due_s - seconds, 0), data) for due_s, data in stream.pieces]
+
+    return alter
 
 
 # Losses

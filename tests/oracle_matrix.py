@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from oracle_cases import matrix
-from oracle_run import run_cases
+from oracle_run import run_cases_twice
 
 AT_ONCE = 48
 
@@ -19,7 +19,7 @@ def main(parts: list[str]) -> int:
     wrong = 0
     for start in range(0, len(cases), AT_ONCE):
         with tempfile.TemporaryDirectory() as folder:
-            found = run_cases(cases[start : start + AT_ONCE], Path(folder))
+            found = run_cases_twice(cases[start : start + AT_ONCE], Path(folder))
         for name, said in found.items():
             wrong += bool(said)
             print(f"{name:36} {'; '.join(said) or 'same'}", flush=True)

@@ -30,7 +30,6 @@ class Replay:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
-        setups = 0
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -44,9 +43,8 @@ class Replay:
                     writer.write(f"RTSP/1.0 {status}\r\n{head}{more}\r\n".encode() + body)
                     continue
                 if method == "SETUP":
-                    channel = 2 * setups
+                    channel = self.streams[case].channels[int(url.rpartition("trackID=")[2])]
                     head += f"Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}\r\n"
-                    setups += 1
                 writer.write(f"RTSP/1.0 200 OK\r\n{head}\r\n".encode())
                 if method == "PLAY":
                     self.served.add(f"{listener}/{case}")

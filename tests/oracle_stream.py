@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from random import Random
 
-from edge.demo.clips import Clip, nal_type
+from edge.demo.clips import VIDEO_CLOCK_RATE, Clip, nal_type
 from edge.demo.messages import describe
 from edge.demo.packets import HEADER_BYTES, packetise
 
@@ -60,16 +60,39 @@ class Sent:
     packets: list[Packet]
     units: list[Unit]
     sound: list[bytes]
+    """Units of audio; b"" where one was lost."""
+    sound_s: list[float]
+    """When each of them begins, in seconds after the first picture."""
     audio: str
     fps: int
     payload_types: dict[str, int]
     pieces: list[tuple[float, bytes]] = field(default_factory=list)
     lost_packets: int = 0
+    gained_s: float = 0
+    """Media time that a believable jump of the timestamps adds."""
+    channels: dict[int, int] = field(default_factory=lambda: {0: CHANNELS["video"], 1: CHANNELS["audio"]})
+    """The interleaved channel of each track, by the number in its control."""
 
     @property
     def duration_s(self) -> float:
         """How long a camera takes to send it."""
         return self.pieces[-1][0]
+
+
+def recorded(codec: str, sdp: str, data: bytes, channels: dict[int, int], *, video_track: int, speed: float) -> Sent:
+    """A stream that was recorded from a server, sent at `speed` times its pace; of it no truth is known."""
+    stream = Sent(codec, sdp.encode(), [], [], [], [], "none", 0, {}, channels=channels)
+    at, due_s, first = 0, 0.0, -1
+    while at < len(data):
+        lead, channel, length = struct.unpack_from(">BBH", data, at)
+        assert lead == 0x24
+        if channel == channels[video_track]:
+            (timestamp,) = struct.unpack_from(">I", data, at + 8)
+            first = timestamp if first < 0 else first
+            due_s = (timestamp - first) / VIDEO_CLOCK_RATE / speed
+        stream.pieces.append((due_s, data[at : at + 4 + length]))
+        at += 4 + length
+    return stream
 
 
 Alter = Callable[[Sent, Random], None]
@@ -82,6 +105,7 @@ def sent(clips: Iterable[Clip], seconds: float, alters: Iterable[Alter] = (), se
     stream = Sent(
         first.spec.codec,
         describe(first),
+        [],
         [],
         [],
         [],
@@ -110,6 +134,8 @@ def _append(stream: Sent, clip: Clip, start_s: float, seconds: float) -> None:
                 if due_s >= start_s + seconds:
                     break
                 number = _truth(stream, clip, track.kind, place, base + loop + unit.timestamp)
+                if track.kind == "audio":
+                    stream.sound_s.append(due_s)
                 ends = (*unit.starts[1:], len(unit.data))
                 for start, end in zip(unit.starts, ends, strict=True):
                     frame = unit.data[start:end]
@@ -245,11 +271,8 @@ def _payloads(codec: str, nals: list[bytes], style: str, random: Random) -> list
     if style == "start_codes":  # V380: several NAL units with start codes in one packet, or over fragments
         joined = nals[0] + b"".join(b"\0\0\0\1" + nal for nal in nals[1:])
         return [(fragmented(codec, joined, MTU), False)]
-    if style == "noise":  # delimiters, SEI and filler around the picture
-        extra = [_delimiter(codec), _sei(codec, random)]
-        sets = [nal for nal in nals if nal_type(codec, nal) in PARAMETER_SETS[codec]]
-        rest = nals[len(sets) :]
-        return [(fragmented(codec, nal, MTU), False) for nal in [extra[0], *sets, *rest, _filler(codec)]]
+    if style == "noise":  # delimiters and filler around the picture
+        return [(fragmented(codec, nal, MTU), False) for nal in [_delimiter(codec), *nals, _filler(codec)]]
     raise ValueError(style)
 
 
@@ -318,8 +341,6 @@ def without_sprop(stream: Sent, _: Random) -> None:
     """Describe no parameter sets."""
     lines = [line for line in stream.sdp.split(b"\r\n") if not line.startswith(b"a=fmtp:96")]
     stream.sdp = b"\r\n".join(lines)
-
-
 
 
 def sprop_of(sdp: bytes) -> bytes:

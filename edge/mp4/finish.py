@@ -16,6 +16,7 @@ _FREE = Struct(">I4s")
 _VERSION_1 = 1 << 24
 _STARTS_WITH_SAP = 1 << 31 | 1 << 28  # type 1: decodable from its first sample
 _MOST_BYTES, _MOST_TICKS, _MOST_ENTRIES = (1 << 31) - 1, (1 << 32) - 1, (1 << 16) - 1
+_LATEST = (1 << 64) - 1
 
 
 def room_bytes(index_entries: int) -> int:
@@ -45,7 +46,7 @@ def _durations(init: InitSegment, video_duration: int, audio_duration: int) -> l
             for track_id, (duration, timescale) in seconds.items()
             if field.track_id in {None, track_id}
         )
-        patches.append((field.offset, ticks.to_bytes(8, "big")))
+        patches.append((field.offset, min(ticks, _LATEST).to_bytes(8, "big")))
     return patches
 
 
@@ -57,6 +58,8 @@ def _index(init: InitSegment, fragments: Sequence[FragmentEntry]) -> bytes:
         return b""
     rows = [_row(group, following) for group, following in pairwise([*groups, []])]
     if any(size > _MOST_BYTES or not 0 <= duration <= _MOST_TICKS for size, duration, _ in rows):
+        return b""
+    if fragments[0].base_time > _LATEST:
         return b""
     sidx_bytes = _SIDX.size + _ENTRY.size * len(rows)
     first_offset = fragments[0].offset - init.index_offset - sidx_bytes

@@ -30,6 +30,7 @@ _TRUN_SIGNED = 1 << 24  # version 1: composition offsets are signed
 _TFHD_BYTES, _TFDT_BYTES, _MFHD_BYTES, _TRUN_HEAD_BYTES = 20, 20, 16, 20
 _SYNC, _NOT_SYNC = 0x0200_0000, 0x0101_0000
 _WORD, _SIGN = 0xFFFF_FFFF, 0x8000_0000
+_MOST_DATA_BYTES = (1 << 31) - 1
 _TRACK_IDS = (VIDEO_TRACK_ID, AUDIO_TRACK_ID)
 
 
@@ -145,7 +146,8 @@ def parse_fragment_header(header: bytes) -> tuple[int, int, list[TrackRun]]:
     while position < moof_end:
         run, position = _parse_run(header, position, moof_end)
         runs.append(run)
-    if not any(run.sizes for run in runs) or fragment_header(sequence, wall_ntp, runs) != header:
+    data_bytes = sum(sum(run.sizes) for run in runs)
+    if not 0 < data_bytes <= _MOST_DATA_BYTES or fragment_header(sequence, wall_ntp, runs) != header:
         raise Mp4Error("a fragment header contradicts itself")
     return sequence, wall_ntp, runs
 

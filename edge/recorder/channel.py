@@ -63,7 +63,7 @@ class Channel:
         self.state: State = "connecting"
         self._shared = shared
         self._url = RtspUrl.parse(config.url.reveal())
-        self._account = (self._url.host, self._url.user or "", self._url.password)
+        self._account = (f"{self._url.host}:{self._url.port}", self._url.user or "", self._url.password)
         self._tls = Tls(config.tls.verify, config.tls.fingerprint, config.tls.legacy)
         self._authenticator = Authenticator.for_url(self._url, prefer_basic=config.basic_auth)
         writer = ChannelWriter(
@@ -130,7 +130,7 @@ class Channel:
         refused, self._refused = self._refused, isinstance(error, AuthFailed)
         self._failures = 1 if lasted_s >= STEADY_S or refused != self._refused else self._failures + 1
         pause_s = wait_s(error, self._failures, random)
-        if self._refused:
+        if self._refused and self._url.user:  # without a user there is no account that others could share
             self._shared.accounts.refuse(self._account, self._now_s() + pause_s)
         self._stopped(error.reason, str(error), pause_s)
         return pause_s

@@ -60,6 +60,7 @@ class Lane:
         self._started: RecordingStarted | None = None
         self._unsaid_start = False
         self._open = False
+        self._too_slow = False
         self._shut_until_ns = 0
         self._offered_bytes = 0  # counted on the loop
         self._taken_bytes = 0  # counted on the writer thread
@@ -104,7 +105,8 @@ class Lane:
 
     def tick(self, now_ns: int) -> None:
         """Look whether the disk still works, and have it sync what would otherwise get too old."""
-        if self._taken_jobs != self._seen_jobs or self._taken_jobs == self._offered_jobs:
+        idle = self._taken_jobs == self._offered_jobs
+        if self._taken_jobs != self._seen_jobs or idle:
             self._seen_jobs = self._taken_jobs
             self._progress_ns = now_ns
             if self.stuck:
@@ -115,15 +117,16 @@ class Lane:
             self._unsaid_start = self._started is not None
             words = f"the disk has not answered for {STUCK_S:g} s: look at its cable, health and mount"
             self._listener.trouble(StorageMissing(words), RETRY_DISK_S)
-        if not self.stuck and self._writer.wants_sync(now_ns):
+        if idle and self._writer.wants_sync(now_ns):  # what waits for the disk would sync too
             self._put(0, self._writer.sync)
 
     def _offer_open(self, operation: OpenSegment) -> None:
-        self._open = False
-        if self._clock.monotonic_ns() < self._shut_until_ns or self.backlog_bytes > self._most_bytes // 2:
+        shut = self._clock.monotonic_ns() < self._shut_until_ns
+        self._too_slow = not shut and self.backlog_bytes > self._most_bytes // 2
+        self._open = not shut and not self._too_slow
+        if not self._open:
             self._listener.cut()
             return
-        self._open = True
         if self._unsaid_start and self._started is not None:
             started, self._unsaid_start = self._started, False
             self._put(0, lambda: self._writer.session(started))
@@ -138,10 +141,11 @@ class Lane:
             _log.warning("disk_too_slow", channel=self._writer.channel, backlog_bytes=self.backlog_bytes)
             self._execute(CloseSegment("discontinuity", fragment.arrival_ns), 0)
             self._open = False
+            self._too_slow = True
             self._listener.cut()
         if self._open:
             self._execute(fragment, fragment.bytes)
-        elif self._clock.monotonic_ns() >= self._shut_until_ns:
+        elif self._too_slow:
             self._dropped[0] += 1
             self._dropped[1] += fragment.video_ticks / TIMESCALE_VIDEO
             self.dropped_fragments += 1
@@ -173,7 +177,7 @@ class Lane:
     def _trouble(self, error: StorageError) -> None:
         if self._open:  # a newer segment may have begun since; where the one that failed was it, there is none to end
             self._execute(CloseSegment("discontinuity", 0), 0)
-        self._open = False
+        self._open = self._too_slow = False
         self._unsaid_start = self._started is not None
         self._shut_until_ns = self._clock.monotonic_ns() + round(RETRY_DISK_S * 1e9)
         self._listener.cut()

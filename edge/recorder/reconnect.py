@@ -32,7 +32,7 @@ def wait_s(error: CameraError, failures: int, random: Callable[[], float]) -> fl
 
 
 Account = tuple[str, str, str]
-"""Host, user and password: with another password it is tried at once."""
+"""Host and port (one address may stand for several cameras), user and password: with another it is tried at once."""
 
 
 class RefusedAccounts:

@@ -8,6 +8,7 @@ One file that cannot be read costs no other file and does not keep the channel f
 
 import os
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 import structlog
@@ -92,7 +93,8 @@ def _scan(path: Path, flags: int) -> Scan | None:
     """
     try:
         with open(path, "rb", opener=lambda name, _: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
-            return scan(file) if os.fstat(file.fileno()).st_size else None
+            status = os.fstat(file.fileno())
+            return None if S_ISREG(status.st_mode) and not status.st_size else scan(file)
     except OSError as error:
         raise Mp4Error(f"the file cannot be read: {error.strerror or error}") from error
 

@@ -75,7 +75,7 @@ class Segmenter:
         time = timeline.place(unit.timestamp, unit.arrival_ns)
         if time.discontinuity:
             self._cut_for = "discontinuity"
-            reason = reason or ("discontinuity" if starts else None)
+            reason = "discontinuity" if starts else None
         self._close_pending(time.decode, unit.arrival_ns, out, whole=starts)
         if reason is not None and self._slot >= 0:
             self._close_segment(reason, unit.arrival_ns, out)
@@ -91,9 +91,8 @@ class Segmenter:
             return
         position = self._audio_timeline.place(unit.timestamp, unit.arrival_ns)
         self._lost_sound += unit.lost_packets
-        if self._slot >= 0:
-            self._sound.append((position, unit))
-            del self._sound[:-MOST_WAITING_SOUND]
+        self._sound.append((position, unit))
+        del self._sound[:-MOST_WAITING_SOUND]
 
     def tick(self, now_ns: int) -> list[Operation]:
         """Let go of a fragment that has been open for half a second, although nothing new has come."""
@@ -163,6 +162,7 @@ class Segmenter:
         self._segment_start_ticks = time.decode
         self._show_delay_ns = (time.show - time.decode) * 100_000 // 9
         self._sound_end = 0
+        self._sound = [one for one in self._sound if one[1].arrival_ns >= unit.arrival_ns]  # what came with it stays
         out.append(OpenSegment(unit.arrival_ns, self.video, self.audio))
 
     def _close_segment(self, reason: CloseReason, end_ns: int, out: list[Operation]) -> None:

@@ -14,6 +14,8 @@ JUMP_S: Final = 10
 """RTP time and arrival may differ by so much from one picture to the next; more is a jump of the camera's clock."""
 BACKWARD_S: Final = 1
 """Pictures shown out of order (B-frames) go back by less than this."""
+BEHIND_S: Final = 0.5
+"""Pictures that share a timestamp are placed by arrival, and so may run ahead of the camera's clock by this."""
 DEEPEST_REORDER: Final = 8
 """So many pictures in a row may be shown before one that came earlier; more is a clock that was set back."""
 
@@ -81,6 +83,8 @@ class VideoTimeline:
             return show, False
         if self._may_reorder and (delta < 0 or self._below) and self._below < DEEPEST_REORDER:
             return show, False
+        if delta > 0 and self._latest - show < BEHIND_S * VIDEO_RATE:
+            return self._latest + 1, False  # its clock will catch up; a step for each of these would add up over the hours
         return self._rebase(elapsed), delta < 0
 
     def _rebase(self, step: int) -> int:

@@ -100,7 +100,7 @@ class RtspClient:
         started_s = now_s = self._now_s()
         report_s, keepalive_s = now_s + REPORT_EVERY_S, now_s + dialogue.session.keepalive_interval_s
         self._running = True
-        dialogue.connection.paced = True
+        dialogue.connection.read_paced()
         self._read()
         while True:
             stall_s = max(video.last_arrival_ns / 1e9, started_s) + self._stall_s

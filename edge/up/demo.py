@@ -49,7 +49,7 @@ def control_port(folder: Path) -> int:
     """Where the cameras of a running demo take orders; ConfigError where none was started there."""
     try:
         return int(json.loads((folder / PORTS_FILE).read_text(encoding="utf-8"))["control_port"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"no demo runs in {folder}: start it with 'edge demo --folder {folder}'") from error
 
 

@@ -1,6 +1,7 @@
 """A whole check against simulated cameras and their faults, and against servers that are none."""
 
 import asyncio
+import hashlib
 import io
 import json
 import socket
@@ -268,7 +269,11 @@ def test_certificate_that_is_not_trusted_is_explained(tmp_path):
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    assert probed(hangs_up, tls=context).trouble.kind == "tls_certificate"
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest()
+    untrusted = probed(hangs_up, tls=context)
+    assert untrusted.trouble.kind == "tls_certificate"
+    assert untrusted.trouble.what.endswith(f"its SHA-256 is {fingerprint}")
+    assert probed(hangs_up, tls=context, fingerprint=fingerprint).trouble.kind == "hung_up"
     other = probed(hangs_up, tls=context, fingerprint="ab" * 32)
     assert other.trouble.kind == "tls_certificate"
     assert "SHA-256 is" in other.trouble.what

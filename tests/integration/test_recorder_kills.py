@@ -64,7 +64,7 @@ def test_recorder_killed_20_times_told_of_every_file_once_and_lost_at_most_a_sec
     ):
         for _ in range(KILLS):
             site.start()
-            time.sleep(moments.uniform(0.3, 2.3))
+            time.sleep(moments.uniform(0.3, 2.0))
             kills.append(time.time())
             site.kill()
         site.start()

@@ -41,7 +41,7 @@ def test_steady_stream_is_measured_as_it_is():
     assert video.measured_fps == pytest.approx(25)
     assert video.keyframe_interval_s == pytest.approx(1)
     assert video.bits_s == pytest.approx(8 * (5000 + 24 * 1000))
-    assert (video.codec_string, video.profile) == ("avc1.42C016", "Base")
+    assert (video.codec_string, video.profile) == ("avc1.42C016", "Baseline")
 
 
 def test_burst_at_the_start_does_not_count_as_rate():

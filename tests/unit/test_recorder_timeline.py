@@ -18,7 +18,9 @@ wild_steps = st.one_of(
     st.just(0),
     st.sampled_from([FRAME, 1800, 1500, 3003, -100_000 * 90_000, 100_000 * 90_000, 1 << 31, (1 << 31) - 1]),
 )
-arrival_steps = st.one_of(st.integers(0, 100_000_000), st.just(FRAME_NS), st.sampled_from([0, 20 * 10**9, DAY_S * 10**9]))
+arrival_steps = st.one_of(
+    st.integers(0, 100_000_000), st.just(FRAME_NS), st.sampled_from([0, 20 * 10**9, DAY_S * 10**9])
+)
 
 
 def place_all(timeline, timestamps, arrivals=None):
