@@ -155,7 +155,10 @@ def cameras(
     try:
         asyncio.run(_run_cameras(port, control_port, folder / "clips"))
     except OSError as error:
-        typer.echo(f"edge: the cameras cannot listen on ports {port} and {control_port}: {error.strerror}", err=True)
+        typer.echo(
+            f"edge: cameras on ports {port} and {control_port}, clips in {folder}: {error.strerror}; choose others",
+            err=True,
+        )
         _leave(1)
 
 

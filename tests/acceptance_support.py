@@ -39,7 +39,7 @@ def until(condition: Callable[[], object], wait_s: float = 20, said: Callable[[]
 
 
 class Command:
-    """A command as a process of its own; what it says goes to a file, `lines` are on a clock of their own."""
+    """A command as a process of its own; what it says goes to a file."""
 
     def __init__(self, command: Sequence[object], folder: Path, **options) -> None:
         self.output = folder / f"output-{time.monotonic_ns()}.txt"
@@ -50,9 +50,6 @@ class Command:
 
     def said(self) -> str:
         return self.output.read_text(errors="replace")
-
-    def said_lately(self) -> list[str]:
-        return self.said().splitlines()
 
     def tree(self) -> list[psutil.Process]:
         """The process and everything that it started."""

@@ -141,7 +141,7 @@ def _events(stream: Sent, ours: Copy, cuts: tuple[str, ...]) -> list[str]:
         found.append(f"gaps of {[one['gap_before_s'] for one in ours.written]} s between segments")
     for shown_s, one in zip(ours.lasts_s, ours.written, strict=True):
         if not -MOST_STEP_S < shown_s - one["duration_s"] < MOST_TAIL_S:
-            found.append(f"a segment of {one['duration_s']} s plays for {shown_s} s")
+            found.append(f"{LATE}a segment of {one['duration_s']} s plays for {shown_s} s")
     lasts_s = sum(one["duration_s"] for one in ours.written)
     took_s = len(stream.units) / stream.fps
     if abs(lasts_s - took_s - stream.gained_s) > MOST_SKEW_S:

@@ -12,10 +12,12 @@ from recording_site import RecordingSite, recording_site
 
 SEGMENT_S = 2
 FFMPEGS = 2
+STALL_S = 0.05
+"""A timer that fires so late says that arrivals are late too."""
 
 
-def run_cases(cases: Sequence[Case], folder: Path) -> dict[str, list[str]]:
-    """What is wrong with each case, in words."""
+def run_cases(cases: Sequence[Case], folder: Path, *, lenient: bool = False) -> dict[str, list[str]]:
+    """What is wrong with each case, in words; `lenient` does not judge times on a machine that stalls."""
     streams = {case.name: case.stream() for case in cases}
     channels = {case.name: f"c{place}" for place, case in enumerate(cases)}
     with replaying(streams) as replay:
@@ -26,14 +28,17 @@ def run_cases(cases: Sequence[Case], folder: Path) -> dict[str, list[str]]:
                 site.wait_for("recording_stopped", channel, timeout_s=longest_s + 30 + len(cases) * 0.2)
         with ThreadPoolExecutor(FFMPEGS) as pool:
             found = pool.map(lambda case: _compare(case, streams[case.name], channels[case.name], site, replay), cases)
-            return dict(zip(streams, found, strict=True))
+            said = dict(zip(streams, found, strict=True))
+    if lenient and replay.late_s > STALL_S:
+        return {name: [one for one in words if not one.startswith(LATE)] for name, words in said.items()}
+    return said
 
 
 def run_cases_twice(cases: Sequence[Case], folder: Path) -> dict[str, list[str]]:
     """As `run_cases`, but cases whose times alone are wrong are run once more: a machine that stalls delays arrivals."""
     found = run_cases(cases, folder / "first")
     again = [case for case in cases if found[case.name] and all(one.startswith(LATE) for one in found[case.name])]
-    return found | (run_cases(again, folder / "second") if again else {})
+    return found | (run_cases(again, folder / "second", lenient=True) if again else {})
 
 
 def _compare(case: Case, stream: Sent, channel: str, site: RecordingSite, replay: Replay) -> list[str]:

@@ -23,6 +23,8 @@ class Replay:
     streams: Mapping[str, Sent]
     port: int = 0
     served: set[str] = field(default_factory=set)
+    late_s: float = 0
+    """How late this process was at worst: the machine has too much to do."""
 
     def url(self, listener: str, case: str) -> str:
         """Where one of the listeners finds a stream."""
@@ -65,6 +67,7 @@ class Replay:
         for due_s, data in stream.pieces:
             if paced and (wait_s := origin_s + due_s - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
+                self.late_s = max(self.late_s, loop.time() - origin_s - due_s)
             if writer.is_closing():
                 return
             writer.write(data)

@@ -80,7 +80,7 @@ class RecordedLane:
 
     async def settle(self) -> None:
         """Until the writer thread has done all that was offered, and the loop has heard of it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (  # noqa: ASYNC110 - the thread tells nobody that it is done
                 self.lane._offered_jobs != self.lane._taken_jobs
             ):

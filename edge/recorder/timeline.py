@@ -14,8 +14,6 @@ JUMP_S: Final = 10
 """RTP time and arrival may differ by so much from one picture to the next; more is a jump of the camera's clock."""
 BACKWARD_S: Final = 1
 """Pictures shown out of order (B-frames) go back by less than this."""
-BEHIND_S: Final = 0.5
-"""Pictures that share a timestamp are placed by arrival, and so may run ahead of the camera's clock by this."""
 DEEPEST_REORDER: Final = 8
 """So many pictures in a row may be shown before one that came earlier; more is a clock that was set back."""
 
@@ -42,6 +40,8 @@ class VideoTimeline:
         self._unwrapped = 0
         self._offset = 0
         self._arrival_ns = 0
+        self._anchor = 0
+        self._anchor_ns = 0
         self._latest = 0
         self._below = 0
         self._window: list[int] = []
@@ -53,7 +53,8 @@ class VideoTimeline:
             self._started = True
             self._timestamp, self._arrival_ns = timestamp, arrival_ns
             self._latest = self._depth * self._frame_ticks
-            self._offset = self._latest
+            self._offset = self._anchor = self._latest
+            self._anchor_ns = arrival_ns
             self._decode = -1
             return SampleTime(self._decode_time(self._latest), self._latest, discontinuity=False)
         elapsed = max((arrival_ns - self._arrival_ns) * 9 // 100_000, 1)
@@ -61,6 +62,8 @@ class VideoTimeline:
         self._timestamp, self._arrival_ns = timestamp, arrival_ns
         self._unwrapped += delta
         show, discontinuity = self._show_time(delta, elapsed)
+        if discontinuity:
+            self._anchor, self._anchor_ns = show, arrival_ns
         self._below = 0 if show > self._latest else self._below + 1
         self._latest = max(self._latest, show)
         return SampleTime(self._decode_time(show), show, discontinuity)
@@ -78,14 +81,17 @@ class VideoTimeline:
         if abs(delta - elapsed) > JUMP_S * VIDEO_RATE or delta < -BACKWARD_S * VIDEO_RATE:
             return self._rebase(min(elapsed, JUMP_S * VIDEO_RATE)), True
         if delta == 0:  # two pictures under one timestamp, or a clock that stands still
-            return self._latest + elapsed, False
+            return self._by_arrival(elapsed), False
         if show > self._latest:
             return show, False
         if self._may_reorder and (delta < 0 or self._below) and self._below < DEEPEST_REORDER:
             return show, False
-        if delta > 0 and self._latest - show < BEHIND_S * VIDEO_RATE:
-            return self._latest + 1, False  # its clock will catch up; a step for each of these would add up over the hours
-        return self._rebase(elapsed), delta < 0
+        return self._rebase(self._by_arrival(elapsed) - self._latest), delta < 0
+
+    def _by_arrival(self, elapsed: int) -> int:
+        """As long after the latest picture as it came, but not ahead of arrival: each late read would add to that."""
+        since_anchor = (self._arrival_ns - self._anchor_ns) * 9 // 100_000
+        return max(min(self._latest + elapsed, self._anchor + since_anchor), self._latest + 1)
 
     def _rebase(self, step: int) -> int:
         """Go on `step` after the latest picture, whatever the camera's clock says."""

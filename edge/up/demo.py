@@ -35,9 +35,9 @@ def run_demo(folder: Path, broker_template: Path | None) -> int:
     programs, port = site_programs(config, config_path, broker_template)
     say_where_to_look(
         config,
+        config_path,
         port,
         [
-            f"configuration  {config_path}",
             f"cameras        simulated, rtsp://demo:demo@127.0.0.1:{rtsp_port}/lobby and so on",
             "               break one: .venv/bin/edge demo fault lobby stall --for 20",
         ],

@@ -18,7 +18,7 @@ def run_site(config_path: Path, broker_template: Path | None) -> int:
     """Run every process of a site until told to stop; with a broker of its own where a template is given."""
     config = load(config_path)
     programs, port = site_programs(config, config_path, broker_template)
-    say_where_to_look(config, port, [f"configuration  {config_path.resolve()}"])
+    say_where_to_look(config, config_path, port)
     return supervise(config, programs)
 
 
@@ -50,15 +50,17 @@ async def _run(programs: Sequence[Program]) -> None:
     await Supervisor(programs).run()
 
 
-def say_where_to_look(config: Config, broker_port: int, more: Sequence[str]) -> None:
+def say_where_to_look(config: Config, config_path: Path, broker_port: int, more: Sequence[str] = ()) -> None:
     """Print what a person needs who has just started a site."""
     watch = f"mosquitto_sub -h {config.broker.host} -p {broker_port} -v -t 'event/#'"
+    path = config_path.resolve()
     lines = (
         f"site           {config.site}, {len([one for one in config.channels if one.enabled])} channels",
+        f"configuration  {path}",
         *more,
         f"recordings     {config.storage.root}",
         f"events         {watch}",
-        f"               or in words: EDGE_BROKER_PORT={broker_port} .venv/bin/edge events --config CONFIGURATION",
+        f"               or in words: EDGE_BROKER_PORT={broker_port} .venv/bin/edge events --config {path}",
         "stop           Ctrl-C",
     )
     sys.stdout.write("".join(f"  {line}\n" for line in lines))

@@ -16,6 +16,7 @@ from edge.retry import Backoff
 
 STOP_S: Final = 6.0
 """A process of Saksi stops within five seconds by itself."""
+_STDIN: Final = 0
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
 
@@ -49,7 +50,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up if os.isatty(_STDIN) else self._reload)
         keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
         await self._stopping.wait()
         for program in reversed(self._programs):
@@ -106,6 +107,13 @@ class Supervisor:
             _log.error("process_killed", program=name, after_s=STOP_S)
             process.kill()
             await process.wait()
+
+    def _hung_up(self) -> None:
+        """On a terminal SIGHUP also says that its window was closed, and then the terminal is none any more."""
+        if os.isatty(_STDIN):
+            self._reload()
+        else:
+            self._stopping.set()
 
     def _reload(self) -> None:
         for program in self._programs:

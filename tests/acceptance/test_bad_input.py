@@ -33,9 +33,15 @@ WRONG = {
     "two channels with one id": (GOOD | {"channels": [CAMERA, {**CAMERA}]}, ["channels[1].id", "lobby", "own id"]),
     "no channel": (GOOD | {"channels": []}, ["channels", "at least one camera"]),
     "a site that is no site": (GOOD | {"site": "Jakarta 1"}, ["site", "Jakarta 1"]),
-    "an address that is none": (GOOD | {"channels": [CAMERA | {"url": f"http://edge:{SECRET}@h/"}]}, ["channels[0].url", "rtsp"]),
+    "an address that is none": (
+        GOOD | {"channels": [CAMERA | {"url": f"http://edge:{SECRET}@h/"}]},
+        ["channels[0].url", "rtsp"],
+    ),
     "a port that is none": (GOOD | {"broker": {"port": 70_000}}, ["broker.port", "70000"]),
-    "an unset variable": (GOOD | {"channels": [CAMERA | {"url": "rtsp://a:${NO_SUCH_VARIABLE}@h/"}]}, ["NO_SUCH_VARIABLE"]),
+    "an unset variable": (
+        GOOD | {"channels": [CAMERA | {"url": "rtsp://a:${NO_SUCH_VARIABLE}@h/"}]},
+        ["NO_SUCH_VARIABLE"],
+    ),
     "a segment of no length": (GOOD | {"storage": {"segment_s": 0}}, ["storage.segment_s", "0"]),
 }
 
@@ -57,7 +63,9 @@ def test_wrong_configuration_is_refused_with_key_value_and_rule(text, named, tmp
 
 def test_missing_configuration_names_the_file_and_the_next_step(tmp_path):
     """Status 2 and what to copy."""
-    done = subprocess.run([*EDGE, "recorder", "--config", tmp_path / "none.yaml"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [*EDGE, "recorder", "--config", tmp_path / "none.yaml"], capture_output=True, text=True, timeout=20, check=False
+    )
     assert done.returncode == 2
     assert "none.yaml" in done.stderr
     assert "deploy/edge.example.yaml" in done.stderr
@@ -70,7 +78,9 @@ def test_second_recorder_on_a_state_dir_is_refused_and_the_first_goes_on(tmp_pat
         recording_site(cameras.urls, tmp_path / "site", segment_s=1) as site,
     ):
         site.wait_for("segment_written")
-        second = subprocess.run([*EDGE, "recorder", "--config", site.config_path], capture_output=True, text=True, timeout=20, check=False)
+        second = subprocess.run(
+            [*EDGE, "recorder", "--config", site.config_path], capture_output=True, text=True, timeout=20, check=False
+        )
         assert second.returncode == 1
         said = second.stdout + second.stderr
         assert f"held by process {site.process.pid}" in said
@@ -85,7 +95,10 @@ def test_state_dir_that_cannot_be_written_is_named(tmp_path):
     """Exit status 2: a folder below a file can never be made, whoever we are."""
     (tmp_path / "file").write_text("")
     with recording_site(
-        {"lobby": "rtsp://127.0.0.1:1/x"}, tmp_path / "site", started=False, extra={"state_dir": str(tmp_path / "file" / "state")}
+        {"lobby": "rtsp://127.0.0.1:1/x"},
+        tmp_path / "site",
+        started=False,
+        extra={"state_dir": str(tmp_path / "file" / "state")},
     ) as site:
         site.start()
         assert site.process.wait(20) == 2
@@ -149,7 +162,13 @@ def test_port_in_use_is_said_in_a_sentence_by_the_cameras(tmp_path):
 
 def test_fault_without_a_demo_is_said_in_a_sentence(tmp_path):
     """Neither a folder without a demo nor a demo that has ended gives a traceback."""
-    done = subprocess.run([*EDGE, "demo", "fault", "--folder", tmp_path, "lobby", "stall"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [*EDGE, "demo", "fault", "--folder", tmp_path, "lobby", "stall"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
     assert done.returncode == 2
     assert "edge demo" in done.stderr
     assert "Traceback" not in done.stderr
@@ -158,7 +177,9 @@ def test_fault_without_a_demo_is_said_in_a_sentence(tmp_path):
 def test_secrets_are_in_no_output_event_log_file_or_process_list(start, tmp_path):
     """Passwords of cameras, right and wrong, and of the broker are planted and looked for everywhere."""
     wrong = "wr0ng-Secret77"
-    with running_cameras([CameraSpec("lobby", CLIP, Account("edge", SECRET)), CameraSpec("gate", CLIP, Account("edge2", "other"))]) as cameras:
+    with running_cameras(
+        [CameraSpec("lobby", CLIP, Account("edge", SECRET)), CameraSpec("gate", CLIP, Account("edge2", "other"))]
+    ) as cameras:
         (tmp_path / "broker-password").write_text("br0ker-Secret99\n")
         (tmp_path / "recordings").mkdir()
         settings = {
@@ -175,16 +196,30 @@ def test_secrets_are_in_no_output_event_log_file_or_process_list(start, tmp_path
             ],
         }
         (tmp_path / "edge.yaml").write_text(yaml.safe_dump(settings))
-        up = start(*EDGE, "up", "--config", tmp_path / "edge.yaml", "--broker", BROKER_CONFIGURATION, env={"SECRET_OF_CAMERA": "env-Secret55"})
+        up = start(
+            *EDGE,
+            "up",
+            "--config",
+            tmp_path / "edge.yaml",
+            "--broker",
+            BROKER_CONFIGURATION,
+            env={"SECRET_OF_CAMERA": "env-Secret55"},
+        )
         port = int(until(lambda: re.search(r"mosquitto_sub -h \S+ -p (\d+)", up.said()), said=up.said)[1])
         watch = start("mosquitto_sub", "-p", port, "-v", "-t", "#") if listening(port) else None
         until(lambda: watch.said().count("segment_written") >= 2 and "auth_failed" in watch.said(), 30, up.said)
         command_lines = "\n".join(" ".join(process.cmdline()) for process in up.tree())
         assert up.stop() == 0
         watch.stop(signal.SIGTERM)
-        haystacks = {"output": up.said().encode(), "traffic": watch.said().encode(), "process list": command_lines.encode()}
+        haystacks = {
+            "output": up.said().encode(),
+            "traffic": watch.said().encode(),
+            "process list": command_lines.encode(),
+        }
         kept = {tmp_path / "edge.yaml", tmp_path / "broker-password"}
-        haystacks |= {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path not in kept}
+        haystacks |= {
+            str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path not in kept
+        }
         assert any(name.endswith("recorder.outbox") for name in haystacks)
         for needle in (SECRET, wrong, "br0ker-Secret99", "env-Secret55"):
             assert [name for name, data in haystacks.items() if needle.encode() in data] == []
@@ -202,4 +237,3 @@ def listening(port: int) -> bool:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     return until(answers)
-

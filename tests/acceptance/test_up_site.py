@@ -76,7 +76,9 @@ def assert_gone(processes, ports, within_s=3.0) -> None:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, port
 
 
-def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_starts_again(start, tmp_path, occupied_1883):
+def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_starts_again(
+    start, tmp_path, occupied_1883
+):
     """All that a person sees of `edge demo` in its first minute, twice over, and nothing left running."""
     folder = tmp_path / "demo"
     for run in (1, 2):
@@ -89,6 +91,7 @@ def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_sta
         until(lambda demo=demo: demo.said().count('"recording"') >= 4, 60, demo.said)
         if run == 1:
             break_and_mend_a_camera(folder, watching)
+            tail_as_printed(start, demo, folder)
         everything = demo.tree()
         assert len(everything) == 4  # supervisor, cameras, broker, recorder
         ports = open_ports(everything)
@@ -106,20 +109,32 @@ def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_sta
 
 
 def break_and_mend_a_camera(folder, watching) -> None:
-    def fault(*words):
-        done = subprocess.run([*EDGE, "demo", "fault", "--folder", folder, *words], capture_output=True, text=True, timeout=20, check=True)
-        return json.loads(done.stdout)
-
-    assert fault("lobby", "refuse") == {"ok": True}
+    assert fault(folder, "lobby", "refuse") == {"ok": True}
     until(lambda: any("recording_stopped/lobby" in topic for topic, _ in events(watching)))
-    assert fault("lobby", "list")["cameras"]["lobby"]["faults"] == {"refuse": None}
+    assert fault(folder, "lobby", "list")["cameras"]["lobby"]["faults"] == {"refuse": None}
     before = len(events(watching))
-    assert fault("lobby", "clear") == {"ok": True}
+    assert fault(folder, "lobby", "clear") == {"ok": True}
     until(lambda: any("recording_started/lobby" in topic for topic, _ in events(watching)[before:]), 20)
 
 
-def test_run_in_a_terminal_stops_on_ctrl_c_with_nothing_left(tmp_path, occupied_1883):
-    """./run of a copy of the project on a real terminal: the demo starts, Ctrl-C ends it all."""
+def tail_as_printed(start, demo, folder) -> None:
+    """The printed line that shows events in words works as it stands."""
+    (line,) = re.findall(r"in words: (EDGE_BROKER_PORT=.*)", demo.said())
+    broker, _, *words = line.split()
+    tail = start(*EDGE, *words, env=dict([broker.split("=")]))
+    until(lambda: fault(folder, "gate", "drop") and "gate" in tail.said(), 30, tail.said)
+    assert tail.stop() == 0
+    print(tail.said())
+
+
+def fault(folder, *words) -> dict:
+    command = [*EDGE, "demo", "fault", "--folder", folder, *words]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout)
+
+
+@pytest.mark.parametrize("leave", ["Ctrl-C", "window closed"])
+def test_run_in_a_terminal_stops_when_its_user_leaves_with_nothing_left(leave, tmp_path, occupied_1883):
+    """./run of a copy of the project on a real terminal: the demo starts, Ctrl-C or a closed window ends it all."""
     copy = copy_of_project(tmp_path / "saksi")
     child, terminal = pty.fork()
     if child == 0:
@@ -138,7 +153,11 @@ def test_run_in_a_terminal_stops_on_ctrl_c_with_nothing_left(tmp_path, occupied_
         everything = [psutil.Process(child), *psutil.Process(child).children(recursive=True)]
         ports = open_ports(everything)
         began_s = time.monotonic()
-        os.write(terminal, b"\x03")
+        if leave == "Ctrl-C":
+            os.write(terminal, b"\x03")
+        else:
+            os.close(terminal)
+            terminal = -1
 
         def reaped():
             said()  # a terminal that nobody reads holds up who writes to it
@@ -151,12 +170,13 @@ def test_run_in_a_terminal_stops_on_ctrl_c_with_nothing_left(tmp_path, occupied_
         assert_gone(everything, ports)
         assert "Traceback" not in said()
         assert (copy / "demo" / "edge.yaml").exists()
-        print(f"Ctrl-C took {took_s:.1f} s")
+        print(f"{leave}: stopped in {took_s:.1f} s")
     finally:
         with suppress(psutil.Error):
             for process in [*psutil.Process(child).children(recursive=True), psutil.Process(child)]:
                 process.kill()
-        os.close(terminal)
+        with suppress(OSError):
+            os.close(terminal)
 
 
 def copy_of_project(copy: Path) -> Path:
@@ -246,7 +266,9 @@ def test_reload_leaves_unchanged_channels_alone_and_survives_a_broken_configurat
         wait_for(site, "recording_started", "changes", 2, up)
         assert up.stop(signal.SIGTERM) == 0
         stops = {(event.channel, event.data["reason"]) for event in site.events("recording_stopped")}
-        expected = {("goes", "config"), ("changes", "config")} | {(name, "shutdown") for name in ("stays", "comes", "changes")}
+        expected = {("goes", "config"), ("changes", "config")} | {
+            (name, "shutdown") for name in ("stays", "comes", "changes")
+        }
         assert stops == expected
         assert len(site.events("recording_started", "stays")) == 1
         reel = Reel(CLIP)

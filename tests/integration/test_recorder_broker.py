@@ -82,7 +82,9 @@ def test_a_broker_killed_and_back_costs_no_event_and_no_picture(away_s, cameras,
         rows = stored(site)
         assert all(consumer.payloads[sequence] == {payload} for sequence, payload in rows.items())
         assert_told_one_to_one(site, NAMES)
-    print(f"away {away_s} s: {len(rows)} events, {held} held back, {len(missing)} lost by the broker, back in {back_s:.1f} s")
+    print(
+        f"away {away_s} s: {len(rows)} events, {held} held back, {len(missing)} lost by the broker, back in {back_s:.1f} s"
+    )
 
 
 def test_a_broker_that_is_down_at_the_start_gets_everything_when_it_comes(cameras, stopped_mosquitto, tmp_path):

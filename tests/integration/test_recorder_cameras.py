@@ -89,18 +89,30 @@ def test_cameras_that_give_no_picture_are_named_with_reason_while_the_others_rec
         cameras.fault("empty", "empty")
         with socket.create_server(("127.0.0.1", 0)) as gone:
             nobody = gone.getsockname()[1]
-        others = {name: f"rtsp://127.0.0.1:{port}/x" for name, port in [("garbage", garbage), ("web", web), ("nobody", nobody)]}
+        others = {
+            name: f"rtsp://127.0.0.1:{port}/x"
+            for name, port in [("garbage", garbage), ("web", web), ("nobody", nobody)]
+        }
         with recording_site(cameras.urls | others, tmp_path / "site", segment_s=2) as site:
             for name in [*BAD, *others]:
                 site.wait_for("recording_stopped", name, timeout_s=30)
             until(lambda: recorded_s(site, "fine") > 10, 30)
             assert site.process.poll() is None
             assert site.stop() == 0
-        stops = {name: [(e.data["reason"], e.data["detail"]) for e in site.events("recording_stopped", name)] for name in site_names(site)}
+        stops = {
+            name: [(e.data["reason"], e.data["detail"]) for e in site.events("recording_stopped", name)]
+            for name in site_names(site)
+        }
         for name, said in stops.items():
             print(name, said)
         expected = {name: reason for name, (_, reason) in BAD.items()}
-        expected |= {"garbage": "stream_error", "web": "ended", "nobody": "unreachable", "fine": "shutdown", "empty": "shutdown"}
+        expected |= {
+            "garbage": "stream_error",
+            "web": "ended",
+            "nobody": "unreachable",
+            "fine": "shutdown",
+            "empty": "shutdown",
+        }
         assert {name: said[0][0] for name, said in stops.items()} == expected
         tries = [one for one in requests if one[:3] == ("status_401", "DESCRIBE", True)]
         assert len(tries) <= 2, "the account would be locked"
@@ -116,7 +128,14 @@ def site_names(site) -> list[str]:
     return sorted({event.channel for event in site.events() if event.channel})
 
 
-BREAKS = {"drop": "ended", "reset": "ended", "bye": "ended", "stall": "timeout", "refuse": "ended", "lost": "unreachable"}
+BREAKS = {
+    "drop": "ended",
+    "reset": "ended",
+    "bye": "ended",
+    "stall": "timeout",
+    "refuse": "ended",
+    "lost": "unreachable",
+}
 
 
 def test_cameras_that_were_lost_are_recorded_again_soon_after_they_answer(tmp_path, requests):
@@ -138,24 +157,37 @@ def test_cameras_that_were_lost_are_recorded_again_soon_after_they_answer(tmp_pa
                     cameras.fault(name, name)
                 cameras.fault("locked", "401")
                 cameras.fault("locked", "drop")
+            until(lambda: time.time() - broken > 2)
+            mended = {"refuse": time.time()}
+            cameras.clear("refuse")
             for name, reason in BREAKS.items():
-                site.wait_for("recording_stopped", name, such=lambda event, reason=reason: event.data["reason"] in {reason, "unreachable"})
+                site.wait_for(
+                    "recording_stopped",
+                    name,
+                    such=lambda event, reason=reason: event.data["reason"] in {reason, "unreachable"},
+                )
             noticed_s = unix(site.events("recording_stopped", "stall")[0].time) - broken
             until(lambda: time.time() - broken > 5, 10)
-            answers = time.time()
+            mended |= dict.fromkeys(("stall", "lost"), time.time())
             cameras.clear("stall")
-            cameras.clear("refuse")
             with running_cameras([CameraSpec("lost", CLIP)], port=port):
                 for name in BREAKS:
                     site.wait_for("recording_started", name, count=2)
                 until(lambda: time.time() - broken > 9, 10)
                 assert site.stop() == 0
         back = {name: unix(site.events("recording_started", name)[1].time) for name in BREAKS}
-        waits = {name: back[name] - (answers if name in {"stall", "refuse", "lost"} else broken) for name in BREAKS}
-        print(f"stall noticed after {noticed_s:.1f} s; recorded again after", {name: f"{wait:.2f} s" for name, wait in waits.items()})
+        waits = {name: back[name] - mended.get(name, broken) for name in BREAKS}
+        print(
+            f"stall noticed after {noticed_s:.1f} s; recorded again after",
+            {name: f"{wait:.2f} s" for name, wait in waits.items()},
+        )
         assert noticed_s <= 8
         assert max(waits.values()) <= 6
-        assert [event.data["reason"] for event in site.events("recording_stopped", "locked")] == ["ended", "auth_failed", "shutdown"]
+        assert [event.data["reason"] for event in site.events("recording_stopped", "locked")] == [
+            "ended",
+            "auth_failed",
+            "shutdown",
+        ]
         describes = [one for one in requests if one[:2] == ("locked", "DESCRIBE") and one[3] > broken]
         assert len(describes) <= 2, "the account would be locked"
         assert_told_one_to_one(site, [*BREAKS, "locked", "fine"])
@@ -171,7 +203,7 @@ def test_streams_that_change_their_mind_lose_no_frame(tmp_path):
     specs = [CameraSpec(name, LOUD if name == "loud" else CLIP) for name in names]
     with (
         running_cameras(specs) as cameras,
-        recording_site(cameras.urls, tmp_path / "site", segment_s=2) as site,
+        recording_site(cameras.urls, tmp_path / "site", segment_s=1) as site,
     ):
         for name in names:
             site.wait_for("segment_written", name)
@@ -185,10 +217,12 @@ def test_streams_that_change_their_mind_lose_no_frame(tmp_path):
             cameras.fault(name, name)
         for name in names:
             site.wait_for("segment_written", name, count=before[name] + 3)
-        site.wait_for("segment_written", "loud", count=before["loud"] + 4)
+        site.wait_for("segment_written", "loud", count=before["loud"] + 6)
         assert site.stop() == 0
         assert_told_one_to_one(site, names)
-        sizes = [(e.data["video"]["codec"], e.data["video"]["width"]) for e in site.events("segment_written", "resolution")]
+        sizes = [
+            (e.data["video"]["codec"], e.data["video"]["width"]) for e in site.events("segment_written", "resolution")
+        ]
         assert sorted(set(sizes)) == [("h264", 80), ("h264", 160)]
         assert sizes == sorted(sizes, reverse=True)
         codecs = [event.data["video"]["codec"] for event in site.events("segment_written", "codec")]
@@ -203,7 +237,7 @@ def test_streams_that_change_their_mind_lose_no_frame(tmp_path):
         assert {event.data["lost_packets"] for event in site.events("segment_written")} == {0}
         sound_s = [seconds_of_sound(path) for path in site.announced("loud")]
         print("seconds of sound a segment:", sound_s)
-        assert min(sound_s[1:-1]) < 1.5 < max(sound_s[1:-1])
+        assert min(sound_s[1:-1]) < 0.5 < max(sound_s[before["loud"] + 3 :])
 
 
 def seconds_of_sound(path: Path) -> float:

@@ -58,18 +58,18 @@ def test_recorder_killed_20_times_told_of_every_file_once_and_lost_at_most_a_sec
     with (
         running_cameras([CameraSpec(name, CLIP) for name in names]) as cameras,
         Consumer(mosquitto.port) as consumer,
-        recording_site(
-            cameras.urls, tmp_path / "site", segment_s=2, broker_port=mosquitto.port, started=False
-        ) as site,
+        recording_site(cameras.urls, tmp_path / "site", segment_s=2, broker_port=mosquitto.port, started=False) as site,
     ):
         for _ in range(KILLS):
             site.start()
-            time.sleep(moments.uniform(0.3, 2.0))
+            time.sleep(moments.uniform(0.3, 1.7))
             kills.append(time.time())
             site.kill()
         site.start()
         restarted = len(site.events())
-        site.wait_for("segment_written", timeout_s=30, such=lambda e: e.sequence > restarted and e.data["reason"] == "rollover")
+        site.wait_for(
+            "segment_written", timeout_s=30, such=lambda e: e.sequence > restarted and e.data["reason"] == "rollover"
+        )
         assert site.stop() == 0
         segments = assert_told_one_to_one(site, names)
         rows = {event.sequence: event.payload for event in site.events()}
@@ -77,7 +77,10 @@ def test_recorder_killed_20_times_told_of_every_file_once_and_lost_at_most_a_sec
         assert all(consumer.payloads[sequence] == {payload} for sequence, payload in rows.items())
         lost = []
         for name in names:
-            files = [(unix(event.data["start"]), site.root / event.data["path"]) for event in site.events("segment_written", name)]
+            files = [
+                (unix(event.data["start"]), site.root / event.data["path"])
+                for event in site.events("segment_written", name)
+            ]
             lost += lost_s(files, plays[name], kills, reel)
             assert all(pictures(path) for _, path in files)
     print(

@@ -1,14 +1,16 @@
 """The supervisor over tiny scripts: who dies comes back, who keeps dying waits longer, who does not stop is killed."""
 
 import asyncio
+import os
 import signal
+import subprocess
 import sys
 import time
 from itertools import pairwise
 
 import psutil
 import pytest
-from acceptance_support import until
+from acceptance_support import running, until
 
 from edge.retry import Backoff
 from edge.up import supervisor
@@ -94,6 +96,22 @@ def test_programs_are_stopped_in_reverse_and_only_those_that_reload_get_sighup(d
 
     supervise(programs, reload)
     assert [what for _, what in entries(diary)[2:]] == ["recorder-1", "recorder-15", "broker-15"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start programs as another user")
+def test_program_of_another_user_ends_with_a_supervisor_that_was_killed(tmp_path):
+    """Mosquitto runs as its own user; kill -9 of the supervisor leaves it no orphan either."""
+    script = (
+        "import asyncio; from edge.up.supervisor import Program, Supervisor; "
+        "asyncio.run(Supervisor([Program('one', ['sleep', '60'], user='nobody')]).run())"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path) as process:
+        ours = psutil.Process(process.pid)
+        until(lambda: [child for child in ours.children() if child.name() == "sleep"])
+        (child,) = ours.children()
+        assert child.username() == "nobody"
+        process.kill()
+    until(lambda: not running([child]), 5)
 
 
 def test_program_that_does_not_stop_is_killed(diary, monkeypatch):

@@ -107,6 +107,17 @@ def test_frozen_clock_goes_on_by_arrival(frozen, behind, depth):
     assert {FRAME} == {later - earlier for earlier, later in pairwise(shown)}
 
 
+@given(st.lists(st.integers(0, 300), min_size=50, max_size=400))
+def test_shared_timestamps_read_late_gain_no_time(late_ms):
+    """Two pictures under each timestamp are never further ahead of the camera's clock than the latest read was late."""
+    timestamps = [place // 2 * 2 * FRAME for place in range(len(late_ms))]
+    arrivals = list(accumulate((place * FRAME_NS + ms * 1_000_000 for place, ms in enumerate(late_ms)), max))
+    times = place_all(VideoTimeline(0), timestamps, arrivals)
+    ahead = [time.show - times[0].show - timestamp for time, timestamp in zip(times, timestamps, strict=True)]
+    assert max(ahead) <= FRAME + max(late_ms) * 90
+    assert all(later.show > earlier.show for earlier, later in pairwise(times))
+
+
 @given(st.integers(1, 4), st.booleans(), st.integers(0, (1 << 32) - 1), st.integers(2, 12))
 def test_reordered_pictures_keep_their_show_times(depth, known, first, groups):
     """B-pictures are shown exactly as the camera says; where the depth is known, none is decoded after it is shown."""
