@@ -156,7 +156,8 @@ class Channel:
             self._begin_session(self._stream)
             await client.run()
         except CameraError as error:
-            return error, self._now_s() - started_s if started_s is not None else 0.0
+            # The frames that it came through hold the connection, which holds it: a ring that only the collector sees.
+            return error.with_traceback(None), self._now_s() - started_s if started_s is not None else 0.0
         finally:
             self._end_session("disconnect")
             with suppress(TimeoutError):

@@ -121,7 +121,10 @@ class RtspClient:
         """Leave the camera with TEARDOWN, and wait for its answer no longer than it takes; frames are thrown away."""
         self._running, self._closing = False, True
         if self._dialogue is not None:
-            await self._dialogue.leave()
+            try:
+                await self._dialogue.leave()
+            finally:
+                self._dialogue = None  # its connection tells us of messages: a ring, with a receive buffer in it
 
     async def _converse(self) -> None:
         """Follow redirects, and come back once to a camera that closes the connection after its 401."""

@@ -93,16 +93,18 @@ class Dialogue:
         """Say goodbye as far as the camera listens, and let go of the connection."""
         self._cancel_timers()
         farewell = self.session.teardown()
-        if farewell and self.connection.is_open:
-            self._over.clear()
-            self.connection.read_freely()
-            self._send(farewell)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TEARDOWN_TIMEOUT_S):
-                    await self._over.wait()
-        self.connection.abort()
-        self.fail(CameraTimeout("the connection was closed on our side"))
-        self.ended.exception()
+        try:
+            if farewell and self.connection.is_open:
+                self._over.clear()
+                self.connection.read_freely()
+                self._send(farewell)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(TEARDOWN_TIMEOUT_S):
+                        await self._over.wait()
+        finally:
+            self.connection.abort()
+            self.fail(CameraTimeout("the connection was closed on our side"))
+            self.ended.exception()
 
     def _ask(self, request: bytes) -> None:
         """Send a request whose answer is waited for."""

@@ -28,7 +28,7 @@ class VideoTrack:
         self.sets = ParameterSets(rules, parameter_sets)
         self.units: list[AccessUnit] = []
         self.last_arrival_ns = 0
-        self._assembly = Assembly(rules, self.sets, self._emit)
+        self._assembly = Assembly(rules, self.sets, self.units.append)
         self._frame = struct.Struct(f">HHHHII{rules.fragment_header_bytes}s")
         self._timestamp = -1
         self._middle: bytes | None = None
@@ -40,9 +40,6 @@ class VideoTrack:
     def dropped_units(self) -> int:
         """Units that were thrown away, as something of them was missing."""
         return self._assembly.dropped_units
-
-    def _emit(self, unit: AccessUnit) -> None:
-        self.units.append(unit)
 
     def consume(self, buffer: bytearray, start: int, end: int, channel: int, arrival_ns: int) -> int:
         """Take interleaved frames of `channel` from buffer[start:end]; returns where it stopped.
