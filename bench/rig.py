@@ -132,9 +132,9 @@ def pss_bytes(pids: Iterable[int]) -> int:
     return 1024 * sum(_memory_kb(pid, "Pss:") for pid in pids)
 
 
-def rss_bytes(pid: int) -> int:
-    """Resident memory of a process."""
-    return 1024 * _memory_kb(pid, "Rss:")
+def anonymous_bytes(pid: int) -> int:
+    """Memory of a process that no file backs; other processes that come and go do not change it, as they do PSS."""
+    return 1024 * _memory_kb(pid, "Anonymous:")
 
 
 def _memory_kb(pid: int, key: str) -> int:

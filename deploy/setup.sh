@@ -46,7 +46,7 @@ apt_get() {
 
 # need_packages NAME..: installs the Debian packages that are missing, or says in one sentence which ones are.
 need_packages() {
-    local missing
+    local missing said
     missing="$(missing_packages "$@")"
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null ||
@@ -57,8 +57,10 @@ need_packages() {
     fi
     apt_get update >&2 || say "The package lists could not be refreshed; going on with the ones that are there"
     # shellcheck disable=SC2086 # a list of names
-    apt_get install -y --no-install-recommends $missing >/dev/null ||
+    if ! said="$(apt_get install -y --no-install-recommends $missing 2>&1)"; then
+        printf '%s\n' "$said" | tail -n 30 >&2
         fail "apt-get could not install ${missing% }; see its message above"
+    fi
     missing="$(missing_packages "$@")"
     [ -z "$missing" ] || fail "still missing after apt-get install: ${missing% }"
 }

@@ -27,7 +27,7 @@ ALONE = {
 
 
 JUMPS = ("rollover", "discontinuity")
-CUTTING = {"jump-forward", "jump-back", "backward"}
+CUTTING = {"jump-forward", "jump-back", "jump-small", "backward"}
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,7 @@ def _quirks(spec: ClipSpec) -> list[Case]:
         "jump-forward": faults.jump(3600),
         "jump-back": faults.jump(-100_000, at=0.63),
         "jump-small": faults.jump(2.5),
+        "jump-tiny": faults.jump(0.7),
         "freeze": faults.freeze,
     }
     if not spec.bframes:  # with B-frames nobody could tell what such a camera means

@@ -15,8 +15,8 @@ LATE = "late: "
 MOST_STEP_S = 0.002
 MOST_TAIL_S = 0.35
 """Sound, and pictures that are shown late, reach beyond the last picture's end by so much."""
-MOST_SKEW_S = 0.2
-"""Picture and sound are placed by arrival, which the recorder looks at every 0.08 s; a loaded machine is later."""
+MOST_SKEW_S = 0.25
+"""The recorder looks at arrival every 0.125 s: times by arrival may gain one such step at each end of a recording."""
 
 
 @dataclass

@@ -15,8 +15,8 @@ from oracle_stream import CHANNELS, SSRCS, Alter, Packet, Sent, frame_of, number
 SAFE_TAIL_UNITS = 12
 """Losses that nothing follows cannot be noticed, so the last units stay whole."""
 
-LEAST_JUMP_S = 10
-"""A smaller step forward is taken for a camera that sent nothing for a while."""
+LEAST_JUMP_S = 1
+"""A smaller step forward is believed."""
 
 
 # Times

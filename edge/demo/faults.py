@@ -132,9 +132,11 @@ def _empty(frames: Sequence[bytes], rate: float, random: Random) -> Frames:
 
 
 def _no_marker(frames: Sequence[bytes], _: float, __: Random) -> Frames:
-    return [
-        frame[:_MARKER_BYTE] + bytes([frame[_MARKER_BYTE] & ~_MARKER]) + frame[_MARKER_BYTE + 1 :] for frame in frames
-    ]
+    return [_unmarked(frame) if len(frame) > _MARKER_BYTE else frame for frame in frames]
+
+
+def _unmarked(frame: bytes) -> bytes:
+    return frame[:_MARKER_BYTE] + bytes([frame[_MARKER_BYTE] & ~_MARKER]) + frame[_MARKER_BYTE + 1 :]
 
 
 # In the order in which they apply; garbage last, since what it adds is no frame.

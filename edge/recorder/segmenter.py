@@ -13,9 +13,10 @@ from typing import Final
 
 from edge.codec.formats import AudioFormat, VideoCodec, VideoFormat
 from edge.errors import CodecError
-from edge.mp4.fragment import AUDIO_TRACK_ID, VIDEO_TRACK_ID, TrackRun
+from edge.mp4.fragment import VIDEO_TRACK_ID, TrackRun
 from edge.recorder.operations import CloseReason, CloseSegment, OpenSegment, Operation, WriteFragment
-from edge.recorder.timeline import VIDEO_RATE, AudioTimeline, SampleTime, VideoTimeline
+from edge.recorder.sound import SoundTrack
+from edge.recorder.timeline import VIDEO_RATE, SampleTime, VideoTimeline
 from edge.rtsp.units import AccessUnit, AudioUnit
 
 FRAGMENT_TICKS: Final = VIDEO_RATE // 2
@@ -26,8 +27,6 @@ DEFAULT_FRAME_TICKS: Final = 3600
 LONGEST_LAST_FRAME_TICKS: Final = VIDEO_RATE
 MOST_SAMPLE_BYTES: Final = 16 << 20
 """A picture whose slices never end is given up as one and goes on as the next."""
-MOST_WAITING_SOUND: Final = 1000
-"""Units of audio that wait for a picture to be written with; the oldest go where none comes."""
 
 
 class Segmenter:
@@ -43,18 +42,13 @@ class Segmenter:
         self._segment_ns = segment_s * 1_000_000_000
         self._sets: tuple[bytes, ...] | None = None
         self._timeline: VideoTimeline | None = None
-        self._audio_timeline = AudioTimeline(audio.clock_rate) if audio else None
+        self._sound = SoundTrack(audio) if audio else None
         self._cut_for: CloseReason | None = None
         self._slot = -1
         self._pending: _Sample | None = None
         self._fragment = _Fragment()
-        self._sound: list[tuple[int, AudioUnit]] = []
-        self._segment_start_ns = 0
         self._segment_start_ticks = 0
-        self._show_delay_ns = 0
-        self._sound_end = 0
         self._last_ticks = DEFAULT_FRAME_TICKS
-        self._lost_sound = 0
         self._suspect = False
         self._first = True
 
@@ -76,6 +70,8 @@ class Segmenter:
         if time.discontinuity:
             self._cut_for = "discontinuity"
             reason = "discontinuity" if starts else None
+        if reason is not None and self._sound is not None:
+            self._sound.wait_no_longer()
         self._close_pending(time.decode, unit.arrival_ns, out, whole=starts)
         if reason is not None and self._slot >= 0:
             self._close_segment(reason, unit.arrival_ns, out)
@@ -87,12 +83,8 @@ class Segmenter:
 
     def add_audio(self, unit: AudioUnit) -> None:
         """Take the next unit of audio; it goes into the fragment that is written next."""
-        if self._audio_timeline is None:
-            return
-        position = self._audio_timeline.place(unit.timestamp, unit.arrival_ns)
-        self._lost_sound += unit.lost_packets
-        self._sound.append((position, unit))
-        del self._sound[:-MOST_WAITING_SOUND]
+        if self._sound is not None:
+            self._sound.add(unit, self._timeline.lateness_ns if self._timeline is not None else None)
 
     def tick(self, now_ns: int) -> list[Operation]:
         """Let go of a fragment that has been open for half a second, although nothing new has come."""
@@ -111,6 +103,8 @@ class Segmenter:
         if self._slot >= 0:
             ticks = min(self._last_ticks, LONGEST_LAST_FRAME_TICKS)
             last_ns = self._pending.arrival_ns if self._pending else self._fragment.end_ns
+            if self._sound is not None:
+                self._sound.wait_no_longer()
             if self._pending is not None:
                 self._close_pending(self._pending.decode + ticks, last_ns, out, whole=True)
             self._close_segment(reason, last_ns + ticks * 100_000 // 9, out)
@@ -158,11 +152,9 @@ class Segmenter:
             return
         self._slot = self._slot_of(unit.arrival_ns)
         self._cut_for = None
-        self._segment_start_ns = unit.arrival_ns
         self._segment_start_ticks = time.decode
-        self._show_delay_ns = (time.show - time.decode) * 100_000 // 9
-        self._sound_end = 0
-        self._sound = [one for one in self._sound if one[1].arrival_ns >= unit.arrival_ns]  # what came with it stays
+        if self._sound is not None:
+            self._sound.begin(time.decode, unit.arrival_ns)
         out.append(OpenSegment(unit.arrival_ns, self.video, self.audio))
 
     def _close_segment(self, reason: CloseReason, end_ns: int, out: list[Operation]) -> None:
@@ -197,10 +189,10 @@ class Segmenter:
             return
         runs = [fragment.run(self._segment_start_ticks)]
         pieces = [piece for sample in fragment.samples for piece in sample.unit.parts]
-        sound = self._sound_run(pieces)
+        sound = self._sound.take_run(pieces) if self._sound is not None else None
         if sound is not None:
             runs.append(sound)
-        lost, self._lost_sound = self._lost_sound, 0
+        lost = self._sound.take_lost_packets() if self._sound is not None else 0
         out.append(
             WriteFragment(
                 runs=tuple(runs),
@@ -215,21 +207,6 @@ class Segmenter:
                 suspect_ticks=fragment.suspect_ticks,
             )
         )
-
-    def _sound_run(self, pieces: list[bytes | bytearray]) -> TrackRun | None:
-        """The audio that came since the last fragment, placed by arrival against the showing of the first picture."""
-        sound, self._sound = self._sound, []
-        if not sound or self.audio is None:
-            return None
-        start = (self._segment_start_ns - self._show_delay_ns) * self.audio.clock_rate // 1_000_000_000
-        base = max(sound[0][0] - start, self._sound_end)
-        durations = []
-        for (position, unit), (following, _) in zip(sound, [*sound[1:], (None, None)], strict=True):
-            step = unit.duration if following is None else following - position
-            durations.append(step if 0 < step <= self.audio.clock_rate else unit.duration)
-            pieces.append(unit.data)
-        self._sound_end = base + sum(durations)
-        return TrackRun(AUDIO_TRACK_ID, base, durations, [len(unit.data) for _, unit in sound])
 
 
 class _Sample:

@@ -1,6 +1,7 @@
 """A camera's stream over one connection: open, run, close. Decides nothing about trying again."""
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from edge.rtsp.video import VideoTrack
 REQUEST_TIMEOUT_S: Final = 10.0
 REPORT_EVERY_S: Final = 5.0
 STALL_S: Final = 5.0
+EAGER_S: Final = 2.0
+"""A stream that has just begun is read at once, so that its first pictures are on disk without delay."""
 
 _STRICT_TLS: Final = Tls()
 
@@ -61,6 +64,7 @@ class RtspClient:
         on_units: Callable[[], None],
         tls: Tls = _STRICT_TLS,
         pacer: Pacer | None = None,
+        eager_s: float = EAGER_S,
         stall_s: float = STALL_S,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> None:
@@ -72,6 +76,7 @@ class RtspClient:
         self._on_units = on_units
         self._tls = tls
         self._pacer = pacer or Pacer()
+        self._eager_s = eager_s
         self._stall_s = stall_s
         self._request_timeout_s = request_timeout_s
         self._dialogue: Dialogue | None = None
@@ -99,20 +104,23 @@ class RtspClient:
         dialogue, video = self._dialogue, self._video
         started_s = now_s = self._now_s()
         report_s, keepalive_s = now_s + REPORT_EVERY_S, now_s + dialogue.session.keepalive_interval_s
+        paced_s = now_s + self._eager_s
         self._running = True
-        dialogue.connection.read_paced()
         self._read()
         while True:
             stall_s = max(video.last_arrival_ns / 1e9, started_s) + self._stall_s
             if now_s >= stall_s:
                 raise CameraTimeout(self._stall_words(video))
+            if now_s >= paced_s:
+                dialogue.connection.read_paced()
+                paced_s = math.inf
             if now_s >= report_s:
                 self._send_report(dialogue.connection, video)
                 report_s = now_s + REPORT_EVERY_S
             if now_s >= keepalive_s:
                 dialogue.keep_alive()
                 keepalive_s = now_s + dialogue.session.keepalive_interval_s
-            await asyncio.wait([dialogue.ended], timeout=min(stall_s, report_s, keepalive_s) - now_s)
+            await asyncio.wait([dialogue.ended], timeout=min(stall_s, paced_s, report_s, keepalive_s) - now_s)
             if dialogue.ended.done():
                 dialogue.ended.result()
             now_s = self._now_s()

@@ -7,13 +7,15 @@ the next such fragment goes through `_take`, where every quirk of a camera has i
 
 import struct
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge.rtsp.assembly import MOST_PARTS, MOST_UNIT_BYTES, Assembly
 from edge.rtsp.nal import NalRules, Payload
 from edge.rtsp.parameter_sets import ParameterSets
 from edge.rtsp.rtp import FOLLOWERS, Packet, Reception, frame_end, parse_rtp
-from edge.rtsp.units import AccessUnit
+
+if TYPE_CHECKING:
+    from edge.rtsp.units import AccessUnit
 
 _PLAIN: Final = 0x8000
 """RTP version 2 without padding, extension, contributing sources and marker."""

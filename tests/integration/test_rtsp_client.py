@@ -369,7 +369,7 @@ def test_paced_reading_needs_fewer_calls():
 
     async def watch(pacer: Pacer) -> Viewer:
         async with camera(trickles) as scripted:
-            viewer = Viewer(scripted.port, pacer=pacer, enough=39)
+            viewer = Viewer(scripted.port, pacer=pacer, eager_s=0, enough=39)
             await viewer.open()
             running = asyncio.create_task(viewer.client.run())
             await viewer.enough.wait()

@@ -57,6 +57,14 @@ def test_empty_leaves_headers_with_their_size():
     assert all(frame[2:4] == b"\x00\x0c" and len(frame) == 16 for frame in bare)
 
 
+def test_faults_can_be_put_on_top_of_each_other():
+    """Frames that one fault has emptied are no trouble for the others."""
+    frames = FRAMES
+    for name in FRAME_FAULTS:
+        frames = FRAME_FAULTS[name](frames, 1.0, Random(1))
+    assert all(isinstance(frame, bytes) for frame in frames)
+
+
 def test_no_marker_clears_one_bit():
     """The payload type stays."""
     assert {frame[5] for frame in altered("no_marker")} == {0x60}

@@ -24,7 +24,8 @@ from rtp_packets import H264_OTHER_SETS, H264_SETS
 
 from edge.codec.formats import VideoFormat
 from edge.recorder.operations import OpenSegment, Totals
-from edge.recorder.segmenter import FRAGMENT_TICKS, MOST_SAMPLE_BYTES, MOST_WAITING_SOUND, Segmenter
+from edge.recorder.segmenter import FRAGMENT_TICKS, MOST_SAMPLE_BYTES, Segmenter
+from edge.recorder.sound import MOST_WAITING
 
 
 def test_keyframe_on_the_multiple_itself_begins_the_segment():
@@ -186,11 +187,11 @@ def test_sound_without_pictures_does_not_fill_the_memory():
     """Video packets that never make a picture keep the session alive; the sound that waits is bounded."""
     segmenter = Segmenter("h264", ALAW, SEGMENT_S, WALL_OFFSET_NS)
     segmenter.add_video(picture(0, key=True))
-    for number in range(5 * MOST_WAITING_SOUND):
+    for number in range(5 * MOST_WAITING):
         segmenter.add_audio(sound(number))
         segmenter.tick(START_NS + number * 20_000_000)
     (segment,) = segments_of([OpenSegment(0, None, ALAW), *segmenter.end("disconnect")])
-    assert len(segment.fragments[0].runs[1].sizes) == MOST_WAITING_SOUND
+    assert len(segment.fragments[0].runs[1].sizes) == MOST_WAITING
 
 
 def test_long_session_keeps_no_memory():
