@@ -17,7 +17,7 @@ from edge.events.catalog import RecordingStarted, RecordingStopped, StopReason
 from edge.recorder.announcer import Aside, describe_audio, describe_video
 from edge.recorder.lanes import Lane, LaneListener
 from edge.recorder.operations import CloseReason, OpenSegment, Operation
-from edge.recorder.reconnect import STEADY_S, RefusedAccounts, wait_s
+from edge.recorder.reconnect import STEADY_S, Accounts, wait_s
 from edge.recorder.segmenter import Segmenter
 from edge.recorder.threads import WriterThreads
 from edge.recorder.wallclock import WallClock
@@ -48,7 +48,7 @@ class Shared:
     threads: WriterThreads
     aside: Aside
     pacer: Pacer
-    accounts: RefusedAccounts
+    accounts: Accounts
     segment_s: int
     durability_s: float
     lane_bytes: int
@@ -131,7 +131,7 @@ class Channel:
         self._failures = 1 if lasted_s >= STEADY_S or refused != self._refused else self._failures + 1
         pause_s = wait_s(error, self._failures, random)
         if self._refused and self._url.user:  # without a user there is no account that others could share
-            self._shared.accounts.refuse(self._account, self._now_s() + pause_s)
+            self._shared.accounts.refuse(self._account, self.config.id, self._now_s() + pause_s)
         self._stopped(error.reason, str(error), pause_s)
         return pause_s
 
@@ -152,7 +152,6 @@ class Channel:
         try:
             self._stream = await client.open()
             started_s = self._now_s()
-            self._shared.accounts.accept(self._account)
             self._begin_session(self._stream)
             await client.run()
         except CameraError as error:
@@ -165,6 +164,7 @@ class Channel:
         raise AssertionError("a client's run always raises")
 
     def _begin_session(self, stream: Stream) -> None:
+        self._shared.accounts.begin(self._account)
         self._unsaid_session = True
         self._segmenter = Segmenter(
             "h264" if stream.video_media.encoding == "H264" else "h265",
@@ -176,6 +176,7 @@ class Channel:
     def _end_session(self, reason: CloseReason) -> None:
         segmenter, self._segmenter, self._stream = self._segmenter, None, None
         if segmenter is not None:
+            self._shared.accounts.end(self._account)
             self.lane.offer(segmenter.end(reason))
 
     def _take(self) -> None:
@@ -248,11 +249,11 @@ class Channel:
         self._stopped(error.reason, str(error), retry_in_s)
 
     async def _wait_for_account(self) -> None:
-        """Another channel of the same camera may have been refused."""
+        """Other channels of the same recorder may have been refused."""
         seconds = self._shared.accounts.wait_s(self._account, self._now_s())
         if seconds:
             self._stopped(
-                "auth_failed", "the camera refused this user for another channel: check the password", seconds
+                "auth_failed", "the camera refuses this user for other channels: check the password", seconds
             )
             await asyncio.sleep(seconds)
 

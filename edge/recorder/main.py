@@ -19,7 +19,7 @@ from edge.process import Context
 from edge.recorder.announcer import Announcer, Aside
 from edge.recorder.channel import Channel, Shared
 from edge.recorder.ledger import STATE_SCHEMA
-from edge.recorder.reconnect import RefusedAccounts
+from edge.recorder.reconnect import Accounts
 from edge.recorder.recovery import recover_channel
 from edge.recorder.threads import WriterThreads
 from edge.recorder.wallclock import ClockStep, WallClock
@@ -106,7 +106,7 @@ class Recorder:
             threads=self._threads,
             aside=Aside(self._asides.queue(""), context.outbox),
             pacer=Pacer(PACE_S),
-            accounts=RefusedAccounts(),
+            accounts=Accounts(),
             segment_s=config.storage.segment_s,
             durability_s=config.storage.durability_s,
             lane_bytes=max(LANE_BYTES // len(config.channels), LEAST_LANE_BYTES),

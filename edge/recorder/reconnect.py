@@ -5,6 +5,7 @@ return. One that answers, but not with a picture, is given growing room. One tha
 minutes: cameras lock accounts after about five tries, for half an hour (learncctv, Milestone).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,7 @@ MOST_WAIT_S: Final = 10.0
 LOOK_S: Final = 1.0
 AUTH_FIRST_S: Final = 120.0
 AUTH_MOST_S: Final = 1800.0
+REFUSALS: Final = 2
 STEADY_S: Final = 10.0
 """A stream that lasted so long was a good one: the next failure is a first one again."""
 
@@ -35,20 +37,31 @@ Account = tuple[str, str, str]
 """Host and port (one address may stand for several cameras), user and password: with another it is tried at once."""
 
 
-class RefusedAccounts:
-    """Which accounts were refused, so that two channels of one camera do not use up its patience twice as fast."""
+class Accounts:
+    """Which accounts are refused, so that the channels of one recorder or encoder do not use up its patience together.
+
+    One refused channel may lack a right, or its camera be in trouble. Two, while no channel streams with the account,
+    mean that the account itself is refused: then all its channels wait.
+    """
 
     def __init__(self) -> None:
-        self._until_s: dict[Account, float] = {}
+        self._refused: dict[Account, dict[str, float]] = {}
+        self._streaming: Counter[Account] = Counter()
 
-    def refuse(self, account: Account, until_s: float) -> None:
-        """Nobody tries this account before `until_s` (monotonic)."""
-        self._until_s[account] = max(until_s, self._until_s.get(account, 0.0))
+    def refuse(self, account: Account, channel: str, until_s: float) -> None:
+        """A channel was refused and will try again at `until_s` (monotonic)."""
+        self._refused.setdefault(account, {})[channel] = until_s
 
-    def accept(self, account: Account) -> None:
-        """The account works."""
-        self._until_s.pop(account, None)
+    def begin(self, account: Account) -> None:
+        """A channel streams: the account works."""
+        self._refused.pop(account, None)
+        self._streaming[account] += 1
+
+    def end(self, account: Account) -> None:
+        """A channel streams no more."""
+        self._streaming[account] -= 1
 
     def wait_s(self, account: Account, now_s: float) -> float:
-        """Seconds until the account may be tried."""
-        return max(self._until_s.get(account, 0.0) - now_s, 0.0)
+        """Seconds until any channel may try this account."""
+        waits_s = [until_s - now_s for until_s in self._refused.get(account, {}).values() if until_s > now_s]
+        return max(waits_s) if len(waits_s) >= REFUSALS and not self._streaming[account] else 0.0

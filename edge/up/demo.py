@@ -31,6 +31,7 @@ def run_demo(folder: Path, broker_template: Path | None) -> int:
             *(sys.executable, "-m", "edge", "demo", "cameras", "--folder", str(folder)),
             *("--port", str(rtsp_port), "--control-port", str(control_port)),
         ],
+        ready_port=rtsp_port,
     )
     programs, port = site_programs(config, config_path, broker_template)
     say_where_to_look(

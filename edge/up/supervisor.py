@@ -16,6 +16,9 @@ from edge.retry import Backoff
 
 STOP_S: Final = 6.0
 """A process of Saksi stops within five seconds by itself."""
+READY_S: Final = 30.0
+STABLE_S: Final = 3.0
+"""A life of this length was no failed start: the next one begins at once again."""
 _STDIN: Final = 0
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
@@ -34,6 +37,8 @@ class Program:
     """SIGHUP of the supervisor is passed on."""
     user: str | None = None
     """Who it runs as; None as the supervisor does."""
+    ready_port: int | None = None
+    """The next program is started when this loopback port answers, or has not for READY_S."""
 
 
 class Supervisor:
@@ -41,7 +46,7 @@ class Supervisor:
 
     def __init__(self, programs: Sequence[Program], backoff: Backoff | None = None) -> None:
         self._programs = programs
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(stable_s=STABLE_S)
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
@@ -51,11 +56,26 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up if os.isatty(_STDIN) else self._reload)
-        keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
+        keepers = []
+        for program in self._programs:
+            keepers.append(asyncio.create_task(self._keep(program)))
+            if program.ready_port is not None:
+                await self._ready(program.ready_port)
         await self._stopping.wait()
         for program in reversed(self._programs):
             await self._stop(program.name)
         await asyncio.gather(*keepers)
+
+    async def _ready(self, port: int) -> None:
+        deadline_s = time.monotonic() + READY_S
+        while not self._stopping.is_set() and time.monotonic() < deadline_s:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await self._pause(0.05)
+                continue
+            writer.close()
+            return
 
     async def _keep(self, program: Program) -> None:
         backoff = self._backoff

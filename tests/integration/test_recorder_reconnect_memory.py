@@ -16,7 +16,7 @@ from edge.config import ChannelConfig
 from edge.recorder import channel as channel_module
 from edge.recorder.announcer import Aside
 from edge.recorder.channel import Channel, Shared
-from edge.recorder.reconnect import RefusedAccounts
+from edge.recorder.reconnect import Accounts
 from edge.recorder.segmenter import Segmenter
 from edge.recorder.threads import WriterThreads
 from edge.recorder.wallclock import WallClock
@@ -99,7 +99,7 @@ async def _live_after_reconnects(folder, monkeypatch, script: Script, tls: ssl.S
         broken: list[BaseException] = []
         shared = Shared(
             clock, WallClock(clock), site.outbox, site.store, threads, Aside(threads.queue(""), site.outbox),
-            Pacer(0.01), RefusedAccounts(), segment_s=60, durability_s=2, lane_bytes=1 << 20, broken=broken.append,
+            Pacer(0.01), Accounts(), segment_s=60, durability_s=2, lane_bytes=1 << 20, broken=broken.append,
         )  # fmt: skip
         url = f"{'rtsps' if tls else 'rtsp'}://127.0.0.1:{scripted.port}/live"
         settings = {"id": "lobby", "url": url, "tls": {"verify": False}}

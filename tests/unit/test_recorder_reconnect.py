@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge.clock import ManualClock
 from edge.errors import AuthFailed, CameraError, CameraTimeout, NotFound, StreamEnded, StreamError, Unreachable
-from edge.recorder.reconnect import RefusedAccounts, wait_s
+from edge.recorder.reconnect import Accounts, wait_s
 from edge.recorder.wallclock import STEP_NS, WallClock
 
 LEAST, MIDDLE, MOST = (lambda: 0.0), (lambda: 0.5), (lambda: 1 - 2**-53)
@@ -60,30 +60,41 @@ def test_wait_is_never_longer_than_ten_seconds(kind, failures, draw, asked_s):
     assert 0 <= wait_s(error, failures, lambda: draw) <= 10
 
 
-def test_refused_account_is_left_alone_until_its_time():
-    """All channels of the account wait, also for the longest wait that any of them was given."""
-    accounts = RefusedAccounts()
-    assert accounts.wait_s(ACCOUNT, 100) == 0
-    accounts.refuse(ACCOUNT, 220)
-    accounts.refuse(ACCOUNT, 150)
-    assert [accounts.wait_s(ACCOUNT, now_s) for now_s in (100, 200, 220, 1000)] == [120, 20, 0, 0]
+def test_account_that_two_channels_were_refused_with_is_spared():
+    """All its channels wait until the last of the refused may try again."""
+    accounts = Accounts()
+    accounts.refuse(ACCOUNT, "lobby", 220)
+    accounts.refuse(ACCOUNT, "gate", 150)
+    assert [accounts.wait_s(ACCOUNT, now_s) for now_s in (100, 149, 150, 220)] == [120, 71, 0, 0]
 
 
 @pytest.mark.parametrize("other", [("10.0.0.12", *ACCOUNT[1:]), (ACCOUNT[0], "viewer", ACCOUNT[2]), (*ACCOUNT[:2], "")])
 def test_refused_account_spares_no_other(other):
     """Another camera, user or password is tried at once."""
-    accounts = RefusedAccounts()
-    accounts.refuse(ACCOUNT, 220)
+    accounts = Accounts()
+    accounts.refuse(ACCOUNT, "lobby", 220)
+    accounts.refuse(ACCOUNT, "gate", 220)
     assert accounts.wait_s(other, 100) == 0
 
 
-def test_accepted_account_is_free_again():
-    """A password that works once more ends the wait of all its channels."""
-    accounts = RefusedAccounts()
-    accounts.accept(ACCOUNT)
-    accounts.refuse(ACCOUNT, 220)
-    accounts.accept(ACCOUNT)
+def test_one_refused_channel_holds_up_no_other():
+    """One channel may lack a right, however often it is refused."""
+    accounts = Accounts()
+    accounts.refuse(ACCOUNT, "lobby", 120)
+    accounts.refuse(ACCOUNT, "lobby", 220)
     assert accounts.wait_s(ACCOUNT, 100) == 0
+
+
+def test_account_with_which_a_channel_streams_is_not_spared():
+    """It works; only when the last stream has ended do new refusals count."""
+    accounts = Accounts()
+    accounts.refuse(ACCOUNT, "lobby", 220)
+    accounts.begin(ACCOUNT)
+    accounts.refuse(ACCOUNT, "gate", 220)
+    accounts.refuse(ACCOUNT, "yard", 220)
+    assert accounts.wait_s(ACCOUNT, 100) == 0
+    accounts.end(ACCOUNT)
+    assert accounts.wait_s(ACCOUNT, 100) == 120
 
 
 @pytest.mark.parametrize("step_s", [0.5, -0.5, 3600, -1e9])
