@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from edge.recorder.threads import Job
 
 FRAGMENTS_A_SECOND: Final = 3
-SYNC_MARGIN_NS: Final = 800_000_000
-"""A fragment takes up to half a second to fill, and its turn at the disk some more."""
+SYNC_MARGIN_NS: Final = 500_000_000
+"""The next look is a quarter of a second later at most, and its turn at the disk takes some time besides."""
 
 _log = structlog.get_logger()
 

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Final
 from edge.rtsp.assembly import MOST_PARTS, MOST_UNIT_BYTES, Assembly
 from edge.rtsp.nal import NalRules, Payload
 from edge.rtsp.parameter_sets import ParameterSets
-from edge.rtsp.rtp import FOLLOWERS, Packet, Reception, frame_end, parse_rtp
+from edge.rtsp.rtp import FOLLOWERS, Reception, frame_end, parse_rtp
 
 if TYPE_CHECKING:
     from edge.rtsp.units import AccessUnit
 
 _PLAIN: Final = 0x8000
 """RTP version 2 without padding, extension, contributing sources and marker."""
+_MARKER: Final = 0x0080
+_HEADERS_BYTES: Final = 16
+"""Of the interleaved frame and of plain RTP."""
 
 
 class VideoTrack:
@@ -55,6 +58,7 @@ class VideoTrack:
         first, packets = start, reception.packets
         lead = 0x2400 | channel
         plain = _PLAIN | reception.payload_type
+        marked = plain | _MARKER
         while start + skip <= end:
             begins, length, head, sequence, timestamp, ssrc, fragment = unpack(buffer, start)
             after = start + 4 + length
@@ -70,7 +74,13 @@ class VideoTrack:
                 self._pieces.append(buffer[start + skip : after])
                 reception.expected = (sequence + 1) & 0xFFFF
                 reception.packets += 1
-            elif (after < end and buffer[after] not in FOLLOWERS) or not self._take(buffer, start, after, arrival_ns):
+            elif after < end and buffer[after] not in FOLLOWERS:
+                break
+            elif head | _MARKER == marked and sequence == reception.expected and ssrc == reception.ssrc:
+                reception.expected = (sequence + 1) & 0xFFFF
+                reception.packets += 1
+                self._accepted(buffer, start + _HEADERS_BYTES, after, timestamp, head == marked, arrival_ns)
+            elif not self._take(buffer, start, after, arrival_ns):
                 break
             start = after
         else:
@@ -102,31 +112,34 @@ class VideoTrack:
         missing = self.reception.accept(packet)
         if missing is None:
             return True
-        assembly = self._assembly
         if missing:
-            assembly.gap(max(missing, 0))
+            self._assembly.gap(max(missing, 0))
             self._discard_nal()
-        if packet.timestamp != self._timestamp:
-            self._discard_nal()
-            self._timestamp = packet.timestamp
-        assembly.packet(packet.timestamp, arrival_ns)
-        if packet.start < packet.end:
-            self._payload(buffer, packet)
-        if packet.marker:
-            self._discard_nal()
-            assembly.marked()
+        self._accepted(buffer, packet.start, packet.end, packet.timestamp, packet.marker, arrival_ns)
         return True
 
-    def _payload(self, buffer: bytearray, packet: Packet) -> None:
-        form = self.rules.payload(buffer[packet.start])
+    def _accepted(self, buffer: bytearray, start: int, end: int, timestamp: int, marker: bool, arrival_ns: int) -> None:
+        """A packet whose payload is buffer[start:end] counts."""
+        if timestamp != self._timestamp:
+            self._discard_nal()
+            self._timestamp = timestamp
+        self._assembly.packet(timestamp, arrival_ns)
+        if start < end:
+            self._payload(buffer, start, end)
+        if marker:
+            self._discard_nal()
+            self._assembly.marked()
+
+    def _payload(self, buffer: bytearray, start: int, end: int) -> None:
+        form = self.rules.payload(buffer[start])
         if form is Payload.FRAGMENT:
-            self._fragment(buffer, packet)
+            self._fragment(buffer, start, end)
             return
         self._discard_nal()
         if form is Payload.WHOLE:
-            self._whole(buffer[packet.start : packet.end])
+            self._whole(buffer[start:end])
         elif form is Payload.BUNDLE:
-            self._bundle(buffer, packet)
+            self._bundle(buffer, start, end)
         else:
             self._assembly.damage()
 
@@ -134,29 +147,29 @@ class VideoTrack:
         nal[0] &= 0x7F  # some cameras set the forbidden bit
         self._assembly.nal(nal)
 
-    def _bundle(self, buffer: bytearray, packet: Packet) -> None:
+    def _bundle(self, buffer: bytearray, start: int, end: int) -> None:
         """NAL units with 16-bit lengths (STAP-A, AP); zero padding behind them is tolerated."""
-        at = packet.start + self.rules.nal_header_bytes
-        while at + 2 < packet.end:
+        at = start + self.rules.nal_header_bytes
+        while at + 2 < end:
             size = (buffer[at] << 8) | buffer[at + 1]
             at += 2
             if size == 0:
                 return
-            if at + size > packet.end:
+            if at + size > end:
                 self._assembly.damage()
                 return
             self._whole(buffer[at : at + size])
             at += size
 
-    def _fragment(self, buffer: bytearray, packet: Packet) -> None:
-        body = packet.start + self.rules.fragment_header_bytes
-        if body > packet.end:
+    def _fragment(self, buffer: bytearray, start: int, end: int) -> None:
+        body = start + self.rules.fragment_header_bytes
+        if body > end:
             return
-        head = bytes(buffer[packet.start : body])
+        head = bytes(buffer[start:body])
         starts, ends, header = self.rules.fragment(head)
         if starts:
             self._discard_nal()
-            piece = header + buffer[body : packet.end]
+            piece = header + buffer[body:end]
             if ends:  # one NAL unit in one fragment: CostarHD, OpenIPC
                 self._assembly.nal(piece)
             else:
@@ -164,8 +177,8 @@ class VideoTrack:
         elif self._middle is None:
             self._assembly.damage()
         else:  # whatever type it claims: Tiandy changes it on the way
-            if body < packet.end:
-                self._pieces.append(buffer[body : packet.end])
+            if body < end:
+                self._pieces.append(buffer[body:end])
             if ends:
                 self._close_nal()
 
