@@ -249,7 +249,7 @@ def _move_aside(path: Path, clock: Clock, why: str) -> None:
 def _create(
     path: Path, identity: Identity, previous: tuple[str, int] | None, clock: Clock
 ) -> tuple[sqlite3.Connection, Meta]:
-    epoch = new_epoch(clock.wall_ns())
+    epoch = new_epoch(clock.wall_ns(), previous[0] if previous else None)
     connection = connect(path, synchronous="FULL")
     try:
         connection.executescript(f"BEGIN IMMEDIATE; PRAGMA application_id={_APPLICATION_ID}; {_SCHEMA}")

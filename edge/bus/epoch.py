@@ -7,10 +7,17 @@ the numbers it names are safe, so it may be behind but is never ahead.
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from edge.events.ulid import ulid
+from edge.events.values import ULID_PATTERN
+
+_ULID: Final = re.compile(ULID_PATTERN)
+_TIME_DIGITS: Final = 10
+_CROCKFORD_TO_32: Final = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "ABCDEFGHIJKLMNOPQRSTUV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +30,13 @@ class EpochNote:
     last_sequence: int
 
 
-def new_epoch(wall_ns: int) -> str:
-    """A name for an epoch that begins now; names sort by age."""
-    return ulid(wall_ns, os.urandom(10))
+def new_epoch(wall_ns: int, previous: str | None = None) -> str:
+    """A name for an epoch that begins now; it sorts after `previous` also where the clock went back meanwhile."""
+    fresh = ulid(wall_ns, os.urandom(10))
+    if previous is None or fresh > previous or not _ULID.fullmatch(previous):
+        return fresh
+    previous_ms = int(previous[:_TIME_DIGITS].translate(_CROCKFORD_TO_32), 32)
+    return ulid((previous_ms + 1) * 1_000_000, os.urandom(10))
 
 
 def read_note(path: Path) -> EpochNote | None:

@@ -22,6 +22,7 @@ from edge.events.topics import StateTopic
 
 EVERY_S: Final = 10.0
 _LEAST_S: Final = 1.0  # changes within a second are said together
+_SECOND_S: Final = 2.0  # a process says most when it starts: who subscribes meanwhile learns soon what was missed
 
 Metrics = Callable[[], Mapping[str, JsonValue]]
 _log = structlog.get_logger()
@@ -42,6 +43,7 @@ class Heartbeat:
         self._topic = str(StateTopic(outbox.process))
         self._started = rfc3339(clock.wall_ns())
         self._bdseq = outbox.bdseq
+        self._wait_s = every_s
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -87,6 +89,7 @@ class Heartbeat:
 
     def _connection_changed(self, change: Change) -> None:
         if change.connected:
+            self._wait_s = min(_SECOND_S, self._every_s)
             self._wake.set()
 
     def _next_will(self) -> connection.Will:
@@ -102,7 +105,8 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._wake.wait(self._every_s)
+            if not self._wake.wait(self._wait_s):
+                self._wait_s = self._every_s
             self._wake.clear()
             if self._stop.is_set():
                 return

@@ -1,0 +1,129 @@
+"""Reading stored events: statements only, on a connection of the journal. A filter is a list of kinds, None for all."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
+
+from edge.journal.arrival import Entry
+from edge.journal.tables import events, kinds, sources
+
+LONGEST_SEGMENT_MS: Final = 2 * 3600 * 1000  # segment_s is at most an hour, and a cut waits for a keyframe
+_KINDS_A_QUERY: Final = 100  # SQLite takes at most 500 SELECTs in one
+_POSITIONS_A_QUERY: Final = 500
+
+
+def entries(
+    connection: Connection,
+    wanted: Sequence[int] | None,
+    *,
+    after: int,
+    before: int | None,
+    limit: int,
+    newest_first: bool,
+) -> list[Entry]:
+    """Events with `after` < position < `before`, those first that the order puts first."""
+    bounds = [events.c.position > after]
+    if before is not None:
+        bounds.append(events.c.position < before)
+    if wanted is None:
+        return _whole(connection, _ordered(_rows().where(*bounds), newest_first=newest_first).limit(limit))
+    positions: list[int] = []
+    for begin in range(0, len(wanted), _KINDS_A_QUERY):
+        some = wanted[begin : begin + _KINDS_A_QUERY]
+        positions += _positions(connection, some, bounds, limit=limit, newest_first=newest_first)
+    chosen = sorted(positions, reverse=newest_first)[:limit]
+    return sorted(at(connection, chosen), key=lambda entry: entry.position, reverse=newest_first)
+
+
+def segments(
+    connection: Connection, kind: Sequence[int], from_ms: int, to_ms: int, *, limit: int, after_ms: int | None
+) -> list[Entry]:
+    """Segments that reach into a time, by their start, without those announced twice; `after_ms`: start later."""
+    found: list[Any] = []
+    for number in kind:
+        where = [
+            events.c.kind == number,
+            events.c.start_ms.is_not(None),
+            events.c.start_ms > max(from_ms - LONGEST_SEGMENT_MS, -1 if after_ms is None else after_ms),
+            events.c.start_ms < to_ms,
+        ]
+        newest = func.max(events.c.position)
+        once = select(events.c.start_ms, newest, func.max(events.c.end_ms)).where(*where, events.c.end_ms > from_ms)
+        found += connection.execute(once.group_by(events.c.start_ms).order_by(events.c.start_ms).limit(limit)).all()
+    chosen = [position for _, position, _ in sorted(found)[:limit]]
+    by_position = {entry.position: entry for entry in at(connection, chosen)}
+    return [by_position[position] for position in chosen if position in by_position]
+
+
+def starts(connection: Connection, kind: Sequence[int], from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+    """Start and position of segments that start in a time, by their start; read from the index alone."""
+    columns = select(events.c.start_ms, events.c.position)
+    within = (events.c.start_ms.is_not(None), events.c.start_ms >= from_ms, events.c.start_ms < to_ms)
+    found = [row for number in kind for row in connection.execute(columns.where(events.c.kind == number, *within))]
+    return sorted((start_ms, position) for start_ms, position in found)
+
+
+def payloads(connection: Connection, after: int, limit: int) -> list[tuple[int, bytes]]:
+    """Position and payload of understood events, in order."""
+    understood = select(events.c.position, events.c.payload).where(events.c.position > after, events.c.understood)
+    result = connection.execute(understood.order_by(events.c.position).limit(limit))
+    return [(position, payload) for position, payload in result]
+
+
+def _positions(
+    connection: Connection,
+    wanted: Sequence[int],
+    bounds: Sequence[ColumnElement[bool]],
+    *,
+    limit: int,
+    newest_first: bool,
+) -> list[int]:
+    """The first positions of each kind: every one of them an index range that is read no further than `limit`."""
+    each = [
+        select(
+            _ordered(select(events.c.position).where(events.c.kind == kind, *bounds), newest_first=newest_first)
+            .limit(limit)
+            .subquery()
+        )
+        for kind in wanted
+    ]
+    return list(connection.execute(union_all(*each)).scalars()) if each else []
+
+
+def at(connection: Connection, positions: Sequence[int]) -> list[Entry]:
+    """The events at these positions, in no order."""
+    found: list[Entry] = []
+    for begin in range(0, len(positions), _POSITIONS_A_QUERY):
+        some = positions[begin : begin + _POSITIONS_A_QUERY]
+        found += _whole(connection, _rows().where(events.c.position.in_(some)))
+    return found
+
+
+def _rows() -> Select[Any]:
+    return (
+        select(
+            events.c.position,
+            sources.c.site,
+            sources.c.process,
+            sources.c.epoch,
+            events.c.sequence,
+            kinds.c.event_type,
+            events.c.event_version,
+            kinds.c.channel,
+            events.c.time_ms,
+            events.c.received_ms,
+            events.c.understood,
+            events.c.payload,
+        )
+        .join(sources, sources.c.id == events.c.source)
+        .join(kinds, kinds.c.id == events.c.kind)
+    )
+
+
+def _ordered(query: Select[Any], *, newest_first: bool) -> Select[Any]:
+    return query.order_by(events.c.position.desc() if newest_first else events.c.position)
+
+
+def _whole(connection: Connection, query: Select[Any]) -> list[Entry]:
+    return [Entry(*row) for row in connection.execute(query)]

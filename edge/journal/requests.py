@@ -1,0 +1,134 @@
+"""When to ask whom for which events again, and what its answer means. Pure: time and names are handed in.
+
+One request at a time to a process, of at most 1,000 numbers; what it brought decides how soon the next one goes out.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from edge.events.messages import ReplayCommand, ReplayReply
+from edge.journal.positions import Source, Track
+from edge.journal.ranges import Ranges
+from edge.retry import delay_s
+
+MOST_NUMBERS: Final = 1_000
+TIMEOUT_NS: Final = 60_000_000_000
+_FIRST_RETRY_S: Final = 2.0
+_MOST_RETRY_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One replay that was asked for."""
+
+    source: Source
+    command: ReplayCommand
+    asked_ns: int
+    missing: Ranges
+
+
+@dataclass(slots=True)
+class _Turn:
+    """How it stands with one source. Numbers that nobody brings must not hold up those behind them."""
+
+    fruitless: int = 0
+    tried_to: int = 0
+    not_before_ns: int = 0
+
+    def wanted(self, due: Ranges, now_ns: int) -> Ranges:
+        """What of the overdue numbers to ask for next: behind those that were tried, or all again after a wait."""
+        untried = due - due.up_to(self.tried_to)
+        if untried or now_ns < self.not_before_ns:
+            return untried
+        return due
+
+    def over(self, request: Request, *, fruitful: bool, now_ns: int) -> None:
+        """Take note of how a request ended."""
+        if fruitful:
+            self.fruitless = self.tried_to = self.not_before_ns = 0
+            return
+        wait_s = delay_s(self.fruitless, first_s=_FIRST_RETRY_S, most_s=_MOST_RETRY_S, jitter=0.0, random=float)
+        self.fruitless += 1
+        self.tried_to = request.command.to
+        self.not_before_ns = now_ns + round(wait_s * 1e9)
+
+
+class ReplayRequests:
+    """Decides; whoever holds the connection sends what `next_requests` gives and says `sent`."""
+
+    def __init__(self, new_transaction: Callable[[], str]) -> None:
+        self._new_transaction = new_transaction
+        self._open: dict[str, Request] = {}  # by process
+        self._turns: dict[Source, _Turn] = {}
+
+    @property
+    def open(self) -> int:
+        """Requests that wait for an answer."""
+        return len(self._open)
+
+    def begin_again(self) -> None:
+        """Forget what is open: the connection that the answers would come by is gone."""
+        self._open.clear()
+
+    def next_requests(
+        self, due: Mapping[Source, Ranges], tracks: Mapping[Source, Track], alive: Collection[str], now_ns: int
+    ) -> list[Request]:
+        """What to ask for now: of each process that lives the newest of its epochs that lacks something."""
+        self._end_old_ones(tracks, now_ns)
+        chosen: dict[str, Request] = {}
+        for source in sorted(due, key=lambda source: source.epoch, reverse=True):
+            name = source.process
+            if name not in alive or name in self._open or name in chosen:
+                continue
+            wanted = self._turn(source).wanted(due[source], now_ns)
+            if wanted:
+                chosen[name] = self._request(source, wanted, now_ns)
+        return list(chosen.values())
+
+    def sent(self, request: Request) -> None:
+        """Note that a request went out."""
+        self._open[request.source.process] = request
+
+    def answered(
+        self, process: str, reply: ReplayReply, tracks: Mapping[Source, Track], now_ns: int
+    ) -> tuple[Source, Ranges] | None:
+        """The source and its numbers that are lost by this answer; None when it is no answer to us."""
+        request = self._open.get(process)
+        if request is None or request.command.transaction != reply.transaction:
+            return None
+        missing = tracks[request.source].missing
+        lost = missing.up_to(reply.available_from - 1)
+        if reply.status == "gone" and _is_over(request.source, tracks):
+            lost = missing  # an outbox that was given up has none of them
+        self._end(request, fruitful=bool(lost or request.missing - missing), now_ns=now_ns)
+        return request.source, lost
+
+    def _end_old_ones(self, tracks: Mapping[Source, Track], now_ns: int) -> None:
+        for request in list(self._open.values()):
+            if not tracks[request.source].missing & request.missing:
+                self._end(request, fruitful=True, now_ns=now_ns)
+            elif now_ns - request.asked_ns >= TIMEOUT_NS:
+                self._end(request, fruitful=False, now_ns=now_ns)
+
+    def _end(self, request: Request, *, fruitful: bool, now_ns: int) -> None:
+        del self._open[request.source.process]
+        self._turn(request.source).over(request, fruitful=fruitful, now_ns=now_ns)
+
+    def _request(self, source: Source, wanted: Ranges, now_ns: int) -> Request:
+        """The first wanted numbers; received ones between them come again, which costs less than many requests."""
+        numbers = wanted.up_to(wanted.first + MOST_NUMBERS - 1)
+        command = ReplayCommand(
+            transaction=self._new_transaction(), epoch=source.epoch, from_=numbers.first, to=numbers.last
+        )
+        return Request(source, command, now_ns, numbers)
+
+    def _turn(self, source: Source) -> _Turn:
+        return self._turns.setdefault(source, _Turn())
+
+
+def _is_over(source: Source, tracks: Mapping[Source, Track]) -> bool:
+    """Whether the process has begun a later epoch since."""
+    return any(
+        (other.site, other.process) == (source.site, source.process) and other.epoch > source.epoch for other in tracks
+    )

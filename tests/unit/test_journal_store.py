@@ -1,0 +1,448 @@
+"""The journal on a real file: what is stored once, found again, retired, and what a file that is not whole does."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from journal_events import EPOCH, JUMP, LATER_EPOCH, NOON, SITE, arrival, arrivals, segment, started
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from edge.clock import ManualClock
+from edge.events.catalog import RecordingStopped
+from edge.journal.arrival import Arrival, Refusal, milliseconds
+from edge.journal.errors import JournalDamaged, JournalLocked, JournalTooNew, JournalUnavailable
+from edge.journal.positions import Source
+from edge.journal.ranges import Ranges
+from edge.journal.rows import KEPT_ASIDE
+from edge.journal.store import Journal
+from edge.journal.tables import metadata
+
+SOURCE = Source(SITE, "recorder", EPOCH)
+STOPPED = RecordingStopped.read(RecordingStopped.example)
+NOON_MS = round(NOON.timestamp() * 1000)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def open_journal(path: Path) -> Journal:
+    return Journal.open(f"sqlite:///{path}", clock=ManualClock())
+
+
+@pytest.fixture
+def journal(path: Path):
+    journal = open_journal(path)
+    yield journal
+    journal.close()
+
+
+def sequences(entries) -> list[int]:
+    return [entry.sequence for entry in entries]
+
+
+def test_an_event_that_is_appended_is_an_entry(journal: Journal) -> None:
+    """With all that the envelope says and exactly its bytes."""
+    given_one = arrival(7, STOPPED, channel="lobby", received_ms=5)
+    appended = journal.append([given_one])
+    (entry,) = journal.entries()
+    assert appended.entries == [entry]
+    assert (entry.position, entry.site, entry.process, entry.epoch, entry.sequence) == (1, *SOURCE, 7)
+    assert (entry.event_type, entry.event_version, entry.channel) == ("recording_stopped", 1, "lobby")
+    assert (entry.time_ms, entry.received_ms, entry.understood) == (NOON_MS, 5, True)
+    assert entry.payload == given_one.payload
+
+
+def test_the_same_event_again_is_a_duplicate_whether_in_one_batch_or_later(journal: Journal, path: Path) -> None:
+    """Also after a restart; positions are not used up by it."""
+    first = journal.append([*arrivals(1, 3), arrival(2)])
+    assert (sequences(first.entries), first.duplicates) == ([1, 2, 3], 1)
+    assert journal.append(arrivals(1, 4)).duplicates == 3
+    journal.close()
+    again = open_journal(path)
+    appended = again.append(arrivals(3, 5))
+    assert [(entry.position, entry.sequence) for entry in appended.entries] == [(5, 5)]
+    assert again.newest_position() == 5
+    again.close()
+
+
+def test_other_bytes_under_one_number_are_kept_aside_and_the_first_count(journal: Journal) -> None:
+    """Once for each content, however often it comes; in one batch as well as later."""
+    appended = journal.append([arrival(1), arrival(1, STOPPED, channel="lobby"), arrival(1)])
+    assert (len(appended.entries), appended.duplicates, len(appended.conflicts)) == (1, 1, 1)
+    assert journal.append([arrival(1, STOPPED, channel="lobby")]).conflicts == []
+    (later,) = journal.append([arrival(1, STOPPED, channel="yard")]).conflicts
+    assert (later.source, later.sequence) == (SOURCE, 1)
+    assert later.kept_sha256 != later.refused_sha256
+    assert [entry.event_type for entry in journal.entries()] == ["clock_jumped"]
+    (unsaid,) = journal.unsaid_conflicts()
+    assert unsaid.sequence == 1
+    journal.conflicts_said(SOURCE)
+    assert journal.unsaid_conflicts() == []
+
+
+def test_an_event_of_a_later_release_is_kept_and_not_understood(journal: Journal) -> None:
+    """It is no state, but it is evidence, and it leaves no hole."""
+    unknown = arrival(1).payload.replace(b"clock_jumped", b"camera_stolen")
+    broken = arrival(2).payload.replace(b'"step_s":1.0', b'"step_s":"far"')
+    journal.append([Arrival.read(unknown, 0), Arrival.read(broken, 0), arrival(3)])
+    assert [entry.understood for entry in journal.entries()] == [False, False, True]
+    assert [position for piece in journal.rows() for position, _ in piece] == [3]
+    assert journal.completeness()[0].missing == ()
+
+
+def test_holes_are_known_and_outlive_a_restart(journal: Journal, path: Path) -> None:
+    """With what was lost and what was said of them."""
+    journal.append([*arrivals(1, 3), *arrivals(8, 9), arrival(20)])
+    gaps = {SOURCE: Ranges(((4, 7),))}
+    journal.note(missing={SOURCE: Ranges(((4, 19),))}, settled={}, lost=gaps)
+    journal.close()
+    journal = open_journal(path)
+    (found,) = journal.completeness()
+    assert (found.first, found.contiguous_to, found.newest, found.count) == (1, 9, 20, 6)
+    assert (found.missing, found.lost) == (((10, 19),), ((4, 7),))
+    assert journal.tracks()[SOURCE].announced == Ranges(((4, 19),))
+    journal.close()
+
+
+def test_what_was_lost_and_comes_after_all_is_lost_no_longer(journal: Journal) -> None:
+    """And is to be said."""
+    journal.append([arrival(1), arrival(5)])
+    journal.note(missing={}, settled={}, lost={SOURCE: Ranges(((2, 4),))})
+    journal.append([arrival(3)])
+    track = journal.tracks()[SOURCE]
+    assert (track.lost, track.announced) == (Ranges(((2, 2), (4, 4))), Ranges(((3, 3),)))
+
+
+def test_a_start_tells_how_far_the_epoch_before_it_reached(journal: Journal) -> None:
+    """Its last events may never have come."""
+    journal.append(arrivals(1, 5))
+    journal.append([arrival(1, started(LATER_EPOCH, (EPOCH, 9)), epoch=LATER_EPOCH)])
+    assert [found.missing for found in journal.completeness()] == [((6, 9),), ()]
+
+
+def test_a_heartbeat_may_speak_of_more_than_came(journal: Journal) -> None:
+    """Also of a source of which nothing came."""
+    journal.hear(SOURCE, 3)
+    journal.append([arrival(1)])
+    journal.hear(SOURCE, 2)
+    assert journal.completeness(SITE)[0].missing == ((2, 3),)
+    assert journal.completeness("elsewhere") == []
+
+
+def test_entries_are_found_by_every_filter_and_in_both_orders(journal: Journal) -> None:
+    """Positions bound the search; the filter is an AND of its parts."""
+    journal.append(
+        [
+            arrival(1),
+            arrival(2, STOPPED, channel="lobby"),
+            arrival(3, STOPPED, channel="yard"),
+            arrival(1, process="web"),
+            arrival(4, segment(0), channel="lobby"),
+            arrival(5, STOPPED, channel="lobby"),
+        ]
+    )
+
+    def found(**options) -> list[int]:
+        return [entry.position for entry in journal.entries(**options)]
+
+    assert found() == [1, 2, 3, 4, 5, 6]
+    assert found(newest_first=True, limit=2) == [6, 5]
+    assert found(after=2, before=5) == [3, 4]
+    assert found(event_types=["recording_stopped"]) == [2, 3, 6]
+    assert found(event_types=["recording_stopped"], channels=["lobby"], newest_first=True) == [6, 2]
+    assert found(channels=["lobby", "yard"], limit=3) == [2, 3, 5]
+    assert found(channels=["lobby", "yard"], limit=3, newest_first=True, before=6) == [5, 3, 2]
+    assert found(processes=["web"]) == [4]
+    assert found(site="elsewhere") == []
+    assert found(site=SITE, after=5) == [6]
+    assert found(event_types=["never_seen"]) == []
+
+
+def test_segments_are_found_by_the_time_that_they_show(journal: Journal) -> None:
+    """One that begins before and reaches in is there; a file that was announced twice is there once."""
+    journal.append([arrival(n + 1, segment(n), channel="lobby") for n in range(10)])
+    journal.append([arrival(11, segment(4, sha="a"), channel="lobby"), arrival(12, segment(4), channel="yard")])
+    journal.append([arrival(13, segment(-90, seconds=10), channel="lobby")])
+
+    def found(from_minute: float, to_minute: float, **options) -> list[int]:
+        times = (NOON_MS + round(minute * 60_000) for minute in (from_minute, to_minute))
+        return sequences(journal.segments(SITE, "lobby", *times, **{"limit": 100} | options))
+
+    assert found(2.5, 5) == [3, 4, 11]
+    assert found(3, 4) == [4]
+    assert found(0, 10, limit=4) == [1, 2, 3, 4]
+    assert found(0, 10, limit=4, after_ms=NOON_MS + 3 * 60_000) == [11, 6, 7, 8]
+    assert found(-200, -80) == [13]
+    assert found(20, 30) == []
+    assert journal.segments(SITE, "nowhere", 0, NOON_MS * 2, limit=5) == []
+
+
+def test_the_newest_two_snapshots_of_a_name_are_kept(journal: Journal) -> None:
+    """A version that is not this one is not handed out, and one that is damaged neither."""
+    for position, data in ((10, b"a"), (20, b"b"), (30, b"c")):
+        journal.save_snapshot("site", 1, position, data)
+    journal.save_snapshot("other", 1, 5, b"d")
+    assert journal.newest_snapshot("site", 1).data == b"c"
+    assert journal.newest_snapshot("site", 2) is None
+    with journal._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE snapshots SET data = x'00' WHERE position = 30")
+        assert connection.exec_driver_sql("SELECT count(*) FROM snapshots").scalar() == 3
+    assert journal.newest_snapshot("site", 1).position == 20
+
+
+def test_only_old_events_that_every_snapshot_holds_retire(journal: Journal, path: Path) -> None:
+    """From the front; completeness stays, positions are not given again, a replay brings nothing back."""
+    journal.append(arrivals(1, 10, received_ms=1_000))
+    assert journal.retire(5_000) == 0  # no snapshot has them
+    journal.save_snapshot("site", 1, 8, b"state")
+    journal.append(arrivals(11, 20, received_ms=2_000))
+    assert journal.retire(500) == 0
+    assert journal.retire(5_000) == 8
+    journal.save_snapshot("site", 1, 20, b"state")
+    assert journal.retire(5_000) == 0  # the snapshot before this one is a way back too
+    journal.save_snapshot("site", 1, 20, b"state")
+    assert journal.retire(1_500) == 2
+    assert journal.retire(5_000) == 9
+    journal.close()
+    journal = open_journal(path)
+    assert sequences(journal.entries()) == [20]
+    assert journal.completeness()[0].contiguous_to == 20
+    appended = journal.append(arrivals(1, 21))
+    assert [(entry.position, entry.sequence) for entry in appended.entries] == [(21, 21)]
+    assert appended.duplicates == 20
+    journal.close()
+
+
+def test_a_clock_that_jumped_ahead_costs_a_bounded_part_of_history(journal: Journal) -> None:
+    """A call lets go of a limited number of events."""
+    for first in range(1, 30_001, 5_000):
+        journal.append(arrivals(first, first + 4_999))
+    journal.save_snapshot("site", 1, 30_000, b"state")
+    assert journal.retire(10**15) == 20_000
+    assert journal.entries(limit=1)[0].position == 20_001
+
+
+def test_what_cannot_be_read_is_kept_aside_and_bounded(journal: Journal) -> None:
+    """The newest thousand are enough to see who sends it."""
+    for first in range(0, KEPT_ASIDE + 500, 500):
+        journal.append([], [Refusal("event/x/y/z", b"?", f"reason {n}", 0) for n in range(first, first + 500)])
+    with journal._database.reading() as connection:
+        count, oldest = connection.exec_driver_sql("SELECT count(*), min(reason) FROM refused").one()
+    assert (count, oldest) == (KEPT_ASIDE, "reason 1000")
+
+
+def test_a_batch_that_fails_leaves_nothing_and_may_come_again(journal: Journal, monkeypatch) -> None:
+    """Neither on disk nor in memory; kinds and sources that were new included."""
+    from edge.journal import rows
+
+    def fails(*_args) -> None:
+        raise JournalUnavailable("disk full")
+
+    for step in ("insert_events", "stored_payloads", "insert_conflicts", "insert_refusals"):
+        with monkeypatch.context() as patched:
+            patched.setattr(rows, step, lambda *args, **options: fails())
+            with pytest.raises(JournalUnavailable):
+                journal.append(arrivals(1, 3, process=step.replace("_", "-")))
+        assert (journal.entries(), journal.completeness(), journal.newest_position()) == ([], [], 0)
+    assert sequences(journal.append(arrivals(1, 3)).entries) == [1, 2, 3]
+
+
+def test_a_second_opener_is_told_who_holds_it(journal: Journal, path: Path) -> None:
+    """Two web processes on one state_dir."""
+    with pytest.raises(JournalLocked, match=f"held by process {os.getpid()}: only one may run on a state_dir"):
+        open_journal(path)
+    journal.close()
+    open_journal(path).close()
+
+
+def test_a_closed_journal_says_so(journal: Journal) -> None:
+    """Instead of opening the file again behind the next holder's back."""
+    journal.close()
+    journal.close()
+    with pytest.raises(JournalUnavailable, match="closed"):
+        journal.entries()
+
+
+@pytest.mark.parametrize("content", [b"this is no database, " * 500, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_file_that_is_no_journal_is_moved_aside(path: Path, content: bytes, capfd) -> None:
+    """It is kept, loudly, and a new journal begins."""
+    path.write_bytes(content)
+    journal = open_journal(path)
+    journal.append([arrival(1)])
+    journal.close()
+    (aside,) = path.parent.glob("journal.db.corrupt-*Z")
+    assert aside.read_bytes() == content
+    assert "journal_moved_aside" in "".join(capfd.readouterr())
+
+
+def test_a_database_of_somebody_else_is_moved_aside(path: Path) -> None:
+    """Whole, but not ours."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE cats (name TEXT)")
+    connection.close()
+    open_journal(path).close()
+    assert len(list(path.parent.glob("journal.db.corrupt-*"))) == 1
+
+
+def test_an_empty_file_is_filled(path: Path) -> None:
+    """Nothing was lost with it: no copy is kept."""
+    path.touch()
+    open_journal(path).close()
+    assert list(path.parent.glob("*corrupt*")) == []
+
+
+def test_a_journal_of_a_later_release_is_left_alone(path: Path) -> None:
+    """It can be read again by that release."""
+    journal = open_journal(path)
+    with journal._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE about SET schema_version = 99")
+    journal.close()
+    with pytest.raises(JournalTooNew, match="newer release"):
+        open_journal(path)
+    assert list(path.parent.glob("*corrupt*")) == []
+
+
+def test_a_folder_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:
+    """Not a stack trace of a database library."""
+    with pytest.raises(JournalUnavailable, match="state_dir"):
+        open_journal(tmp_path / "nowhere" / "journal.db")
+
+
+def test_damage_in_the_middle_is_found_when_met_and_ends_in_a_new_journal(path: Path) -> None:
+    """Opening is quick and sees nothing; who reads the page gets an error; the next start begins anew."""
+    journal = open_journal(path)
+    for first in range(1, 5_001, 500):
+        journal.append(arrivals(first, first + 499))
+    journal.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 3 // 4096 * 4096)
+        file.write(b"\xaa" * 4096 * 40)
+    journal = open_journal(path)
+    assert not journal.damaged
+    with pytest.raises(JournalDamaged):
+        for _ in journal.rows():
+            pass
+    assert journal.damaged
+    journal.close()
+    journal = open_journal(path)
+    assert journal.newest_position() == 0
+    assert not journal.damaged
+    journal.close()
+    aside = sorted(found.name for found in path.parent.glob("journal.db.corrupt-*"))
+    assert len(aside) == 2  # the file, and what was found
+    open_journal(path).close()
+    assert len(list(path.parent.glob("journal.db.corrupt-*"))) == 2
+
+
+def test_a_number_that_is_there_though_it_was_not_received_is_damage(journal: Journal) -> None:
+    """Rows and ranges are written together: they disagree only in a file that is not what was written."""
+    journal.append(arrivals(1, 5))
+    journal._completeness._stored.clear()
+    journal._completeness.tracks.clear()
+    with pytest.raises(JournalDamaged):
+        journal.append([arrival(3, STOPPED, channel="lobby")])
+
+
+def test_every_table_can_be_made_in_postgresql() -> None:
+    """One code path serves HQ's database too."""
+    words = [str(CreateTable(table).compile(dialect=postgresql.dialect())) for table in metadata.sorted_tables]
+    words += [
+        str(CreateIndex(index).compile(dialect=postgresql.dialect()))
+        for table in metadata.sorted_tables
+        for index in table.indexes
+    ]
+    assert any("position BIGINT NOT NULL" in text for text in words)
+    assert any("WHERE start_ms IS NOT NULL" in text for text in words)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from([EPOCH, LATER_EPOCH]), st.lists(st.integers(1, 12), max_size=8), st.booleans()), max_size=8
+)
+
+
+@given(STEPS)
+@settings(max_examples=40, deadline=None)
+def test_whatever_arrives_in_whatever_order_is_there_once(tmp_path_factory, steps) -> None:
+    """Duplicates, holes, two epochs, restarts: rows, ranges and positions agree."""
+    path = tmp_path_factory.mktemp("journal") / "journal.db"
+    journal = open_journal(path)
+    came: dict[str, set[int]] = {}
+    for epoch, numbers, restart in steps:
+        journal.append([arrival(number, epoch=epoch) for number in numbers])
+        came.setdefault(epoch, set()).update(numbers)
+        if restart:
+            journal.close()
+            journal = open_journal(path)
+    entries = journal.entries()
+    assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
+    for epoch, numbers in came.items():
+        assert sorted(entry.sequence for entry in entries if entry.epoch == epoch) == sorted(numbers)
+        if numbers:
+            track = journal.tracks()[SOURCE._replace(epoch=epoch)]
+            assert track.received == Ranges.of_numbers(numbers)
+            assert track.missing == Ranges.of_numbers(set(range(1, max(numbers) + 1)) - numbers)
+    journal.close()
+
+
+def test_milliseconds_are_those_of_the_timestamp() -> None:
+    """Exact, as floats are not."""
+    assert milliseconds("2026-11-23T12:00:00.007Z") == NOON_MS + 7
+    assert JUMP.step_s == 1.0
+
+
+def test_readers_see_whole_batches_while_events_are_written(journal: Journal) -> None:
+    """Pages are served on other threads; none of them sees half a batch or waits for the disk."""
+    import threading
+
+    wrong: list = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            found = [entry.position for entry in journal.entries(limit=5_000)]
+            if len(found) % 10 or found != list(range(1, len(found) + 1)):
+                wrong.append(found)
+            journal.completeness()
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for first in range(1, 1_001, 10):
+        journal.append(arrivals(first, first + 9))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == []
+    assert journal.newest_position() == 1_000
+
+
+def test_look_ups_read_the_indexes_that_are_made_for_them(journal: Journal) -> None:
+    """A rare event is found among a million without reading the million."""
+    journal.append([arrival(1, segment(0), channel="lobby"), arrival(2, STOPPED, channel="lobby")])
+    questions = {
+        "SELECT position FROM events WHERE kind = 1 AND position < 9 ORDER BY position DESC LIMIT 5": "events_by_kind",
+        "SELECT max(position) FROM events WHERE kind = 1 AND start_ms IS NOT NULL AND start_ms > 5 AND start_ms < 9"
+        " AND end_ms > 5 GROUP BY start_ms ORDER BY start_ms LIMIT 5": "events_by_start",
+        "SELECT payload FROM events WHERE source = 1 AND sequence IN (1, 2)": "events_by_number",
+    }
+    with journal._database.reading() as connection:
+        for question, index in questions.items():
+            plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}"))
+            assert index in plan
+            assert "TEMP B-TREE" not in plan
+
+
+def test_a_filter_that_lets_hundreds_of_kinds_through_finds_them_in_order(journal: Journal) -> None:
+    """A site of many channels, of which one is left out."""
+    journal.append([arrival(n, STOPPED, channel=f"cam{n % 250:03d}") for n in range(1, 1_001)])
+    channels = [f"cam{n:03d}" for n in range(1, 250)]
+    expected = [n for n in range(1, 1_001) if n % 250]
+    assert sequences(journal.entries(channels=channels, limit=700)) == expected[:700]
+    assert sequences(journal.entries(channels=channels, limit=700, newest_first=True)) == expected[::-1][:700]
