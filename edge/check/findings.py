@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from edge.check.quantities import days_words, size_words
 from edge.check.storage import Disk, Forecast, reserve_bytes
 from edge.clock import utc
 from edge.config import Config, RetentionConfig
+from edge.words.quantities import days_words, size_words
 
 FULL_BYTES: Final = 64 * 2**20
 """With less than this free nothing worth naming can be recorded."""

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from edge.check.broker import broker_trouble
 from edge.check.findings import site_findings
 from edge.check.page import print_report
+from edge.check.pictures import Keyframes, PictureSeen, look_at
 from edge.check.printable import printable
 from edge.check.probe import ProbeResult, probe
 from edge.check.report import Report, total_bits_s
@@ -21,6 +22,7 @@ from edge.check.survey import survey
 from edge.clock import Clock, SystemClock
 from edge.config import Config, load
 from edge.errors import ConfigError
+from edge.validator.limits import limits_of
 
 FINE: Final = 0
 FAILING: Final = 1
@@ -29,10 +31,20 @@ UNUSABLE: Final = 2
 _CLOCK: Final = SystemClock()
 
 
-def run(config_path: Path, *, json: bool, out: TextIO, err: TextIO | None = None, clock: Clock = _CLOCK) -> int:
+def run(
+    config_path: Path,
+    *,
+    json: bool,
+    out: TextIO,
+    err: TextIO | None = None,
+    clock: Clock = _CLOCK,
+    pictures: Path | None = None,
+) -> int:
     """Check a site: 0 all can be recorded, 1 a channel or the storage fails, 2 the configuration is wrong.
 
     `out` gets the report, `err` (stderr) a progress bar on a terminal, and what is wrong with the configuration.
+    `pictures` is where the pictures of all channels go, on one PNG; they are judged then. Raises ConfigError when
+    that file cannot be written.
     """
     err = err or sys.stderr
     try:
@@ -46,7 +58,7 @@ def run(config_path: Path, *, json: bool, out: TextIO, err: TextIO | None = None
     enabled = sum(channel.enabled for channel in config.channels)
     with _progress(err) as progress:
         task = progress.add_task("looking at the cameras", total=enabled)
-        report = asyncio.run(_check(config, config_path, clock, lambda _: progress.advance(task)))
+        report = asyncio.run(_check(config, config_path, clock, lambda _: progress.advance(task), pictures))
     if json:
         _write_json(report.document(), out)
     else:
@@ -54,17 +66,23 @@ def run(config_path: Path, *, json: bool, out: TextIO, err: TextIO | None = None
     return FINE if report.ok else FAILING
 
 
-async def _check(config: Config, path: Path, clock: Clock, done: Callable[[ProbeResult], None]) -> Report:
+async def _check(
+    config: Config, path: Path, clock: Clock, done: Callable[[ProbeResult], None], sheet: Path | None
+) -> Report:
     enabled = [channel for channel in config.channels if channel.enabled]
+    kept = {channel.id: Keyframes() for channel in enabled} if sheet is not None else {}
     results, disk, broker = await asyncio.gather(
-        survey(enabled, lambda channel: probe(channel, clock), done=done),
+        survey(enabled, lambda channel: probe(channel, clock, keeper=kept.get(channel.id)), done=done),
         asyncio.to_thread(look_at_disk, config.storage.root),
         asyncio.to_thread(broker_trouble, config.broker.host, config.broker.port),
     )
     outlook = forecast(disk, config.retention, [total_bits_s(result) for result in results])
     wall_ns = clock.wall_ns()
     findings = site_findings(config, disk, outlook, broker, wall_ns)
-    return Report(config, str(path), wall_ns, disk, outlook, broker, results, findings)
+    seen: tuple[PictureSeen, ...] = ()
+    if sheet is not None:
+        seen = await look_at(kept, limits_of(config), results, sheet)
+    return Report(config, str(path), wall_ns, disk, outlook, broker, results, findings, seen, sheet)
 
 
 def _progress(err: TextIO) -> Progress:

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from edge.check.printable import printable
 from edge.check.probe import ProbeResult
-from edge.check.quantities import days_words, duration_words, rate_words, size_words
 from edge.check.report import Report, total_bits_s
+from edge.words.quantities import days_words, duration_words, rate_words, size_words
 
 PLAIN_WIDTH: Final = 100
 """Columns where the output is no terminal."""
@@ -42,6 +42,9 @@ def print_report(report: Report, out: TextIO) -> None:
         if result.trouble is not None:
             words = f"{result.channel}: {result.trouble.word}"
             _print_trouble(console, words, _BAD, result.trouble.what, result.trouble.do)
+    for seen in report.faulty_pictures:
+        what, _, do = (seen.what or "").partition(": ")
+        _print_trouble(console, f"{seen.channel}: {seen.fault}", _BAD, what, _sentence(do or "look at the sheet"))
     for finding in report.findings:
         style = _BAD if finding.severity == "fault" else _WARN
         _print_trouble(console, f"{finding.about}: {finding.severity}", style, finding.what, finding.do)
@@ -59,6 +62,10 @@ def verdict(report: Report) -> str:
     faults = [finding.what for finding in report.findings if finding.severity == "fault"]
     if faults:
         return f"Nothing can be recorded: {faults[0]}."
+    if not bad and report.faulty_pictures:
+        names = ", ".join(f"{seen.channel} ({seen.fault})" for seen in report.faulty_pictures[:3])
+        more = f" and {len(report.faulty_pictures) - 3} more" if len(report.faulty_pictures) > 3 else ""
+        return f"All can be recorded, but {len(report.faulty_pictures)} of {count} show no good picture: {names}{more}."
     if bad:
         names = ", ".join(f"{result.channel} ({result.trouble.word})" for result in bad[:3] if result.trouble)
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
@@ -102,6 +109,9 @@ def _site_lines(report: Report) -> Iterator[str]:
         )
     answers = "does not answer" if report.broker else "answers"
     yield f"Broker   {config.broker.host}:{config.broker.port} {answers}"
+    if report.sheet is not None:
+        good = len(report.pictures) - len(report.faulty_pictures)
+        yield f"Pictures {good} of {len(report.pictures)} good, all of them in {report.sheet}"
 
 
 def _table(report: Report, *, wide: bool) -> Table:

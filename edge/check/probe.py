@@ -5,17 +5,19 @@ import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from edge.check.measure import AudioSeen, Measurement, VideoSeen
 from edge.check.trouble import Situation, Trouble, explain, trouble
 from edge.clock import Clock
+from edge.codec.formats import VideoCodec
 from edge.config import ChannelConfig
 from edge.errors import CameraError, CameraTimeout
 from edge.rtsp.auth import Authenticator
 from edge.rtsp.client import RtspClient, Stream
 from edge.rtsp.dial import dial
 from edge.rtsp.tls import Tls
+from edge.rtsp.units import AccessUnit
 from edge.rtsp.url import RtspUrl
 
 LIMIT_S: Final = 12.0
@@ -26,6 +28,16 @@ REQUEST_TIMEOUT_S: Final = 5.0
 
 _STATUS = re.compile(r"(?m)^< RTSP/1\.0 (\d{3})")
 _SERVER = re.compile(r"(?mi)^< Server: *(.{1,80})")
+
+
+class Keeper(Protocol):
+    """Who wants the pictures too."""
+
+    codec: VideoCodec
+
+    def add(self, unit: AccessUnit) -> None:
+        """Take an access unit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +60,11 @@ class ProbeResult:
     opened: bool = False
 
 
-async def probe(channel: ChannelConfig, clock: Clock, *, limit_s: float = LIMIT_S) -> ProbeResult:
+async def probe(
+    channel: ChannelConfig, clock: Clock, *, limit_s: float = LIMIT_S, keeper: Keeper | None = None
+) -> ProbeResult:
     """Look at the camera of a channel; answers within `limit_s` + CLOSE_S whatever the camera does."""
-    look = _Look(channel, clock)
+    look = _Look(channel, clock, keeper)
     failure: Trouble | None = None
     try:
         async with asyncio.timeout(limit_s):
@@ -69,8 +83,9 @@ async def probe(channel: ChannelConfig, clock: Clock, *, limit_s: float = LIMIT_
 class _Look:
     """One use of a camera."""
 
-    def __init__(self, channel: ChannelConfig, clock: Clock) -> None:
+    def __init__(self, channel: ChannelConfig, clock: Clock, keeper: Keeper | None) -> None:
         self._channel = channel
+        self._keeper = keeper
         self._clock = clock
         self._url = RtspUrl.parse(channel.url.reveal())
         self._client = RtspClient(
@@ -91,9 +106,10 @@ class _Look:
         """Open the stream and watch it until there is enough; raises the CameraError that comes between."""
         stream = await self._client.open()
         media = stream.video_media
-        self._measured = Measurement(
-            "h264" if media.encoding == "H264" else "h265", stream.audio_format, media.clock_rate or 90_000
-        )
+        codec: VideoCodec = "h264" if media.encoding == "H264" else "h265"
+        if self._keeper is not None:
+            self._keeper.codec = codec
+        self._measured = Measurement(codec, stream.audio_format, media.clock_rate or 90_000)
         self._stream = stream
         running = asyncio.ensure_future(self._client.run())
         enough = asyncio.ensure_future(self._enough.wait())
@@ -162,6 +178,8 @@ class _Look:
             return
         for unit in stream.video.units:
             measured.add(unit)
+            if self._keeper is not None:
+                self._keeper.add(unit)
         stream.video.units.clear()
         if stream.audio is not None:
             for sound in stream.audio.units:

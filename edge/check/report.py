@@ -1,9 +1,11 @@
 """Everything that a check found, as one value and as one JSON document. Prints nothing."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from edge.check.findings import Finding
+from edge.check.pictures import PictureSeen
 from edge.check.probe import ProbeResult
 from edge.check.storage import Disk, Forecast
 from edge.clock import utc
@@ -23,6 +25,14 @@ class Report:
     broker: str | None
     results: tuple[ProbeResult, ...]
     findings: tuple[Finding, ...]
+    pictures: tuple[PictureSeen, ...] = ()
+    """What the pictures show, where they were asked for."""
+    sheet: Path | None = None
+
+    @property
+    def faulty_pictures(self) -> tuple[PictureSeen, ...]:
+        """The channels that can be recorded, but whose pictures are not worth it."""
+        return tuple(seen for seen in self.pictures if seen.fault is not None)
 
     @property
     def failing(self) -> tuple[ProbeResult, ...]:
@@ -31,8 +41,9 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every enabled channel can be recorded; warnings do not count."""
-        return not self.failing and all(finding.severity != "fault" for finding in self.findings)
+        """Whether every enabled channel can be recorded and no picture is at fault; warnings do not count."""
+        faults = [finding for finding in self.findings if finding.severity == "fault"]
+        return not (self.failing or self.faulty_pictures or faults)
 
     def document(self) -> dict[str, Any]:
         """The report as JSON types."""
@@ -53,6 +64,8 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
             "channels": [_channel(result) for result in self.results],
             "off": [channel.id for channel in config.channels if not channel.enabled],
+            "pictures": [asdict(seen) for seen in self.pictures] if self.sheet is not None else None,
+            "sheet": str(self.sheet) if self.sheet is not None else None,
         }
 
 

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 import psutil
 
-from edge.check.quantities import DAY_S
 from edge.config import RetentionConfig
+from edge.words.quantities import DAY_S
 
 COUNT_LIMIT_S: Final = 3.0
 """A tree of a million segments takes longer to count; then what is there already is left out of the forecast."""

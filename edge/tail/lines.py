@@ -1,6 +1,5 @@
 """From a message of the broker to a line on the terminal. Knows no broker."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,11 +15,10 @@ from edge.events.payload import decode, encode
 from edge.events.topics import StateTopic
 from edge.events.values import parse_timestamp
 from edge.tail.presence import Presence
-from edge.tail.sentences import sentence
+from edge.words.sentences import sentence
+from edge.words.times import localized
 
 EVENT_PREFIX: Final = "event/"
-
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,7 @@ class Reader:
             return []
         time, process, channel, words = found
         local = time.astimezone(self._zone)
-        told = _TIMESTAMP.sub(lambda found: _local_words(found[0], local), words)
-        line = printable(f"{local:%H:%M:%S %Z} {process:<10} {channel or '-':<12} {told}")
+        line = printable(f"{local:%H:%M:%S %Z} {process:<10} {channel or '-':<12} {localized(words, local)}")
         if local.date() == self._day:
             return [line]
         self._day = local.date()
@@ -86,15 +83,6 @@ class Reader:
             return now, "?", None, f"what came on {message.topic} is no state of a process: {error}"
         words = self._presence.change(process, state, retained=message.retained)
         return None if words is None else (now, process, None, words)
-
-
-def _local_words(text: str, beside: datetime) -> str:
-    """A UTC time in the zone of another one, without the date where it is the same."""
-    try:
-        local = parse_timestamp(text).astimezone(beside.tzinfo)
-    except (ValueError, OverflowError):
-        return text
-    return f"{local:%H:%M:%S}" if local.date() == beside.date() else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def json_line(message: Message, wanted: Wanted) -> str | None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge.check.findings import site_findings
-from edge.check.quantities import days_words, duration_words, rate_words, size_words
 from edge.check.storage import Disk, forecast, look_at_disk
 from edge.config import ChannelConfig, Config, RetentionConfig
+from edge.words.quantities import days_words, duration_words, rate_words, size_words
 
 CONFIG = Config(site="jkt-001", channels=(ChannelConfig(id="lobby", url="rtsp://10.0.0.11/"),))
 TB = 10**12

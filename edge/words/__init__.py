@@ -1,0 +1,1 @@
+"""What the site says to people, in English and Indonesian: one catalog of words, and what is made of it. Pure."""
