@@ -10,7 +10,7 @@ from edge.events.examples import CHANNEL, SITE, example
 from edge.events.json_schema import event_file, message_file
 from edge.events.messages import MESSAGES, Message, Will
 from edge.events.payload import decode
-from edge.events.topics import NO_CHANNEL, AckTopic, CommandTopic, EventTopic, ReplyTopic, StateTopic
+from edge.events.topics import NO_CHANNEL, TOPICS, CommandTopic, EventTopic, ProcessTopic, StateTopic
 
 _BINDING = "0.2.0"
 _SCHEMA_FORMAT = "application/schema+json;version=2020-12"
@@ -21,7 +21,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "channel": {"description": "channel; `_` for an event about the whole site", "examples": [CHANNEL]},
 }
 _CHANNEL_ONLY = {"description": "channel", "examples": [CHANNEL]}
-_PROCESS_TOPICS = (StateTopic, CommandTopic, AckTopic, ReplyTopic)
+_PROCESS_TOPICS = tuple(topic for topic in TOPICS if issubclass(topic, ProcessTopic))
 
 
 def asyncapi_yaml() -> str:
@@ -83,8 +83,8 @@ def _channels() -> dict[str, Any]:
     for topic in _PROCESS_TOPICS:
         names = [message.name for message in MESSAGES if message.topic is topic]
         address = "/".join(filter(None, (topic.kind, "{process}", topic.tail)))
-        channels[topic.kind] = _channel("site", address, names)
-        channels[f"hq_{topic.kind}"] = _channel("hq", f"{topic.hq_root}/{{site}}/{address}", names)
+        channels[_name(topic)] = _channel("site", address, names)
+        channels[f"hq_{_name(topic)}"] = _channel("hq", f"{topic.hq_root}/{{site}}/{address}", names)
     channels["hq_event"] = _channel("hq", "cctv/{site}/event/{process}/{type}/{channel}", list(EVENTS))
     return channels
 
@@ -116,9 +116,14 @@ def _operations() -> dict[str, Any]:
     for topic in _PROCESS_TOPICS:
         downwards = topic.hq_root == "hq"
         site, hq = ("receive", "send") if downwards else ("send", "receive")
-        operations[f"{site}_{topic.kind}"] = _operation(site, topic.kind, topic)
-        operations[f"hq_{hq}_{topic.kind}"] = _operation(hq, f"hq_{topic.kind}", topic)
+        operations[f"{site}_{_name(topic)}"] = _operation(site, _name(topic), topic)
+        operations[f"hq_{hq}_{_name(topic)}"] = _operation(hq, f"hq_{_name(topic)}", topic)
     return operations
+
+
+def _name(topic: type[ProcessTopic]) -> str:
+    """Replays came first and are called by their kind alone."""
+    return topic.kind if topic.tail in {None, CommandTopic.tail} else f"{topic.kind}_{topic.tail}"
 
 
 def _operation(action: str, channel: str, topic: Any) -> dict[str, Any]:

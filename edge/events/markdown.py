@@ -52,8 +52,10 @@ An event is one line of JSON, at most 64 KiB, and everything that matters stands
 | event | `event/<process>/<type>/<channel or _>` | `cctv/<site>/event/...` | 1 | no |
 | state | `state/<process>` | `cctv/<site>/state/...` | 1 | yes |
 | command | `command/<process>/replay` | `hq/<site>/command/...` | 1 | no |
+| command | `command/<process>/protect` | `hq/<site>/command/...` | 1 | no |
 | ack | `ack/<process>` | `hq/<site>/ack/...` | 1 | yes |
 | reply | `reply/<process>/replay` | `cctv/<site>/reply/...` | 1 | no |
+| reply | `reply/<process>/protect` | `cctv/<site>/reply/...` | 1 | no |
 
 Levels are made of `a-z 0-9 _ -`; `_` in place of a channel means the whole site. To watch:
 

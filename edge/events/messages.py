@@ -1,4 +1,4 @@
-"""What else goes over the broker beside events: heartbeat, Will, ack, replay command and reply."""
+"""What else goes over the broker beside events: heartbeat, Will, ack, commands and their replies."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -7,8 +7,16 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from edge.events.data import Value, problems
 from edge.events.errors import MessageError, PayloadError
 from edge.events.payload import decode, encode
-from edge.events.topics import AckTopic, CommandTopic, ProcessTopic, ReplyTopic, StateTopic
-from edge.events.values import Count, Sequence, Text, Timestamp, Ulid
+from edge.events.topics import (
+    AckTopic,
+    CommandTopic,
+    ProcessTopic,
+    ProtectReplyTopic,
+    ProtectTopic,
+    ReplyTopic,
+    StateTopic,
+)
+from edge.events.values import ChannelId, Count, Sequence, Text, Timestamp, Ulid
 
 TransactionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -139,7 +147,99 @@ class ReplayReply(Message):
     )
 
 
-MESSAGES: tuple[type[Message], ...] = (Heartbeat, Will, Ack, ReplayCommand, ReplayReply)
+class ProtectCommand(Message):
+    """Retention is asked to keep footage from deletion, to let it go again, or what it keeps.
+
+    `protect` wants channel, from, to, note and by; `unprotect` wants protection and by; `list` takes channel and after.
+    """
+
+    name = "protect_command"
+    topic = ProtectTopic
+    example: ClassVar[dict[str, JsonValue]] = {
+        "transaction": _TRANSACTION,
+        "action": "protect",
+        "protection": None,
+        "channel": "lobby",
+        "from": "2026-11-20T08:00:00.000Z",
+        "to": "2026-11-20T09:30:00.000Z",
+        "note": "forklift accident, asked for by the insurer",
+        "by": "sari",
+        "after": None,
+    }
+
+    transaction: TransactionId = Field(description="chosen by who asks; asked again with it, nothing is done twice")
+    action: Literal["protect", "unprotect", "list"] = Field(description="what is asked")
+    protection: Ulid | None = Field(default=None, description="the protection that is to end")
+    channel: ChannelId | None = Field(default=None, description="channel; null lists all")
+    from_: Timestamp | None = Field(default=None, description="start of what is to be kept")
+    to: Timestamp | None = Field(default=None, description="end of what is to be kept")
+    note: Text | None = Field(default=None, description="why, in the words of who asks")
+    by: Text | None = Field(default=None, description="who asks")
+    after: Ulid | None = Field(default=None, description="lists what follows this protection")
+
+    @model_validator(mode="after")
+    def _says_what_its_action_needs(self) -> Self:
+        wanted = {"protect": ("channel", "from_", "to", "note", "by"), "unprotect": ("protection", "by"), "list": ()}
+        missing = [name.removesuffix("_") for name in wanted[self.action] if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"{self.action} needs {', '.join(missing)}")
+        if self.from_ is not None and self.to is not None and self.to <= self.from_:
+            raise ValueError(f"to {self.to} is not after from {self.from_}")
+        return self
+
+
+class Protection(Value):
+    """A stretch of footage that is kept from deletion."""
+
+    protection: Ulid = Field(description="name of the protection")
+    channel: ChannelId = Field(description="channel")
+    from_: Timestamp = Field(description="start of what is kept")
+    to: Timestamp = Field(description="end of what is kept")
+    note: Text = Field(description="why, in the words of who asked")
+    by: Text = Field(description="who asked")
+    since: Timestamp = Field(description="when it was asked for")
+    segments: Count = Field(description="segments that it keeps now")
+    bytes: Count = Field(description="their size")
+
+
+class ProtectReply(Message):
+    """The answer to a protect command: whether it was done, and the protections that it is about."""
+
+    name = "protect_reply"
+    topic = ProtectReplyTopic
+    example: ClassVar[dict[str, JsonValue]] = {
+        "transaction": _TRANSACTION,
+        "status": "done",
+        "detail": None,
+        "protections": [
+            {
+                "protection": "01KAQG0W4M2D9C6T8R5Y7B3EHK",
+                "channel": "lobby",
+                "from": "2026-11-20T08:00:00.000Z",
+                "to": "2026-11-20T09:30:00.000Z",
+                "note": "forklift accident, asked for by the insurer",
+                "by": "sari",
+                "since": "2026-11-23T02:22:00.123Z",
+                "segments": 90,
+                "bytes": 2719272960,
+            },
+        ],
+        "more": False,
+    }
+
+    transaction: TransactionId = Field(description="as in the command")
+    status: Literal["done", "refused", "failed"] = Field(
+        description="`refused`: it cannot be asked like that; `failed`: it cannot be done now, ask again later"
+    )
+    detail: Text | None = Field(default=None, description="why not, in words with what to do")
+    protections: tuple[Protection, ...] = Field(default=(), description="the one made or ended, or a part of the list")
+    more: bool = Field(default=False, description="whether the list goes on after the last of these")
+
+
+MESSAGES: tuple[type[Message], ...] = (
+    *(Heartbeat, Will, Ack, ReplayCommand, ReplayReply),
+    *(ProtectCommand, ProtectReply),
+)
 
 
 def parse_state(payload: bytes) -> Heartbeat | Will:

@@ -5,8 +5,10 @@
 | event | `event/<process>/<type>/<channel or _>` | `cctv/<site>/event/...` |
 | state | `state/<process>` | `cctv/<site>/state/...` |
 | command | `command/<process>/replay` | `hq/<site>/command/...` |
+| command | `command/<process>/protect` | `hq/<site>/command/...` |
 | ack | `ack/<process>` | `hq/<site>/ack/...` |
 | reply | `reply/<process>/replay` | `cctv/<site>/reply/...` |
+| reply | `reply/<process>/protect` | `cctv/<site>/reply/...` |
 """
 
 import re
@@ -35,6 +37,7 @@ class EventTopic:
 
     kind: ClassVar[str] = "event"
     hq_root: ClassVar[str] = "cctv"
+    tail: ClassVar[str | None] = None
     qos: ClassVar[int] = 1
     retain: ClassVar[bool] = False
 
@@ -138,6 +141,16 @@ class CommandTopic(ProcessTopic):
     retain = False
 
 
+class ProtectTopic(ProcessTopic):
+    """Where a process is asked to keep footage from deletion, to let it go, or what it keeps."""
+
+    __slots__ = ()
+    kind = "command"
+    hq_root = "hq"
+    tail = "protect"
+    retain = False
+
+
 class AckTopic(ProcessTopic):
     """Where HQ says how far it holds a process's events."""
 
@@ -157,18 +170,33 @@ class ReplyTopic(ProcessTopic):
     retain = False
 
 
-Topic = EventTopic | StateTopic | CommandTopic | AckTopic | ReplyTopic
-TOPICS: tuple[type[Topic], ...] = (EventTopic, StateTopic, CommandTopic, AckTopic, ReplyTopic)
-_BY_KIND: dict[str, type[Topic]] = {topic.kind: topic for topic in TOPICS}
+class ProtectReplyTopic(ProcessTopic):
+    """Where a process answers what it was asked about protected footage."""
+
+    __slots__ = ()
+    kind = "reply"
+    hq_root = "cctv"
+    tail = "protect"
+    retain = False
+
+
+Topic = EventTopic | StateTopic | CommandTopic | ProtectTopic | AckTopic | ReplyTopic | ProtectReplyTopic
+TOPICS: tuple[type[Topic], ...] = (
+    *(EventTopic, StateTopic, CommandTopic, ProtectTopic),
+    *(AckTopic, ReplyTopic, ProtectReplyTopic),
+)
+_KINDS = tuple(dict.fromkeys(topic.kind for topic in TOPICS))
 
 
 def parse(topic: str) -> Topic:
     """The topic in a string, of whatever kind, local or HQ's; raises TopicError."""
     levels = topic.split("/", 3)
     kind = levels[2] if levels[0] in {"cctv", "hq"} and len(levels) > 2 else levels[0]
-    if kind not in _BY_KIND:
-        raise TopicError(f"topic {topic[:200]!r} is of no kind that Saksi knows ({', '.join(_BY_KIND)})")
-    return _BY_KIND[kind].parse(topic)
+    if kind not in _KINDS:
+        raise TopicError(f"topic {topic[:200]!r} is of no kind that Saksi knows ({', '.join(_KINDS)})")
+    of_kind = [one for one in TOPICS if one.kind == kind]
+    named = [one for one in of_kind if one.tail is not None and topic.endswith(f"/{one.tail}")]
+    return (named or of_kind)[0].parse(topic)
 
 
 def _check(name: str, value: str | None, rule: re.Pattern[str]) -> None:

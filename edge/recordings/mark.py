@@ -25,14 +25,23 @@ class Mark:
 
 
 class MarkedRoot:
-    """A storage root and the memory of its mark."""
+    """A storage root and the memory of its mark.
 
-    def __init__(self, root: Path, site: str, memory: Path) -> None:
+    Only one process of a site `marks` a root and remembers it, the recorder: two would each mark it as theirs.
+    """
+
+    def __init__(self, root: Path, site: str, memory: Path, *, marks: bool = True) -> None:
         self.root = root
         self._site = site
         self._memory = memory
+        self._marks = marks
         self._device: str | None = None
         self._mutex = threading.Lock()  # or the first check on two writer threads would mark the root twice
+
+    @property
+    def device(self) -> str | None:
+        """The name of the disk by its mark; None before the first check that found it."""
+        return self._device
 
     def check(self) -> None:
         """Make sure that the root is the disk that was marked; raises StorageMissing with the next step.
@@ -45,13 +54,15 @@ class MarkedRoot:
     def _check(self) -> None:
         if not os.path.isdir(self.root):  # noqa: PTH112 - Path.is_dir raises for a disk that answers with EIO
             raise StorageMissing(f"{self.root} is not there: mount the disk for recordings or make the folder")
-        remembered = self._device or self._remembered()
+        remembered = (self._marks and self._device) or self._remembered() or self._device
         mark = self._read_mark()
         if mark is None:
             if remembered is not None:
                 raise StorageMissing(
                     f"{self.root} has lost its mark {MARK_FILE}: the disk that was recorded to is not mounted there"
                 )
+            if not self._marks:
+                raise StorageMissing(f"{self.root} has no mark {MARK_FILE} yet: the recorder makes it when it starts")
             mark = self._write_mark()
         if mark.site != self._site:
             raise StorageMissing(f"{self.root} holds recordings of site {mark.site!r}, this site is {self._site!r}")
@@ -59,7 +70,7 @@ class MarkedRoot:
             raise StorageMissing(
                 f"{self.root} is another disk than the one recorded to before; if that is meant, remove {self._memory}"
             )
-        if self._device is None:
+        if self._device is None and self._marks:
             self._remember(mark)
         self._device = mark.device
 

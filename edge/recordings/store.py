@@ -26,6 +26,7 @@ from edge.recordings.segment import CHANNEL_FOLDER, DAY_FOLDER, SegmentName
 HASHED_AT_ONCE_BYTES: Final = 1 << 20
 LEAST_FREE_BYTES: Final = 4 << 20
 """With less free no segment is begun: on a disk that is nearly full it would end at once, again and again."""
+_MOST_PIECES: Final = os.sysconf("SC_IOV_MAX")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -139,14 +140,16 @@ class PartFile:
         self._root = root
         self._descriptor = descriptor
 
-    def append(self, pieces: Sequence[bytes | bytearray]) -> None:
+    def append(self, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
         """Write all pieces or none; raises DiskFull or StorageMissing."""
-        rest = memoryview(b"".join(pieces))
-        size = len(rest)
+        size = left = sum(map(len, pieces))
         try:
             with storage_errors(self._root):
-                while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
+                while left:
+                    written = os.writev(self._descriptor, pieces[:_MOST_PIECES])
+                    left -= written
+                    if left:
+                        pieces = [memoryview(b"".join(pieces))[written:]]
         except StorageError:
             self._cut_back()
             raise

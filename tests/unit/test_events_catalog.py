@@ -39,6 +39,12 @@ CATALOG_OF_THE_DESIGN = {
     "disk_full": set(),
     "disk_recovered": set(),
     "disk_missing": set(),
+    "disk_faulty": {"mount", "device", "fault", "detail"},
+    "retention_restored": {"channel", "promise_days", "forecast_days"},
+    "footage_protected": {"protection", "from", "to", "note", "by"},
+    "footage_unprotected": {"protection", "from", "to", "note", "by"},
+    "segments_missing": {"segments", "bytes", "channels"},
+    "catalog_rebuilt": {"reason", "segments", "bytes", "took_s"},
     "retention_short": {"channel", "promise_days", "forecast_days", "short_from"},
     "channel_invalid": {"reason", "measured", "threshold", "since", "segment", "picture"},
     "channel_valid": {"was", "invalid_for_s"},
@@ -50,6 +56,7 @@ CATALOG_OF_THE_DESIGN = {
     "livestream_lost": {"reason"},
     "events_missing": {"source", "epoch", "from", "to", "how"},
     "events_recovered": {"source", "epoch", "from", "to", "how"},
+    "events_conflicting": {"source", "epoch", "sequence", "kept_sha256", "refused_sha256"},
 }
 
 

@@ -3,7 +3,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.events.errors import MessageError
-from edge.events.messages import MESSAGES, Ack, Heartbeat, ReplayCommand, ReplayReply, Will, parse_state
+from edge.events.messages import (
+    MESSAGES,
+    Ack,
+    Heartbeat,
+    ProtectCommand,
+    ProtectReply,
+    ReplayCommand,
+    ReplayReply,
+    Will,
+    parse_state,
+)
 
 EPOCH = "01KAQFYK00N8TG6ZQ3V5M7W9XA"
 EVERY_MESSAGE = pytest.mark.parametrize("message", MESSAGES, ids=[message.name for message in MESSAGES])
@@ -39,6 +49,17 @@ SPELLINGS = {
     "replay reply": (
         ReplayReply(transaction="t-1", status="partial", available_from=2),
         b'{"transaction":"t-1","status":"partial","available_from":2}',
+    ),
+    "protect command": (
+        ProtectCommand(transaction="t-1", action="unprotect", protection=EPOCH, by="sari"),
+        (
+            b'{"transaction":"t-1","action":"unprotect","protection":"01KAQFYK00N8TG6ZQ3V5M7W9XA","channel":null,'
+            b'"from":null,"to":null,"note":null,"by":"sari","after":null}'
+        ),
+    ),
+    "protect reply": (
+        ProtectReply(transaction="t-1", status="refused", detail="no"),
+        b'{"transaction":"t-1","status":"refused","detail":"no","protections":[],"more":false}',
     ),
 }
 
@@ -85,3 +106,20 @@ def test_replay_of_a_range_that_ends_before_it_begins_is_refused():
     """A command that asks for nothing is a mistake."""
     with pytest.raises(MessageError, match="to 1 is before from 2"):
         ReplayCommand.parse(b'{"transaction":"t","epoch":"01KAQFYK00N8TG6ZQ3V5M7W9XA","from":2,"to":1}')
+
+
+UNCLEAR = {
+    '"action":"protect","channel":"lobby"': "protect needs from, to, note, by",
+    '"action":"unprotect","by":"sari"': "unprotect needs protection",
+    (
+        '"action":"protect","channel":"lobby","note":"n","by":"b",'
+        '"from":"2026-11-20T08:00:00.000Z","to":"2026-11-20T08:00:00.000Z"'
+    ): "is not after from",
+}
+
+
+@pytest.mark.parametrize(("fields", "problem"), UNCLEAR.items())
+def test_protect_command_that_does_not_say_enough_is_refused(fields, problem):
+    """Evidence is not kept by guessing."""
+    with pytest.raises(MessageError, match=problem):
+        ProtectCommand.parse(f'{{"transaction":"t",{fields}}}'.encode())

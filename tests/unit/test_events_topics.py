@@ -5,7 +5,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.events.errors import TopicError
-from edge.events.topics import ANY, TOPICS, AckTopic, CommandTopic, EventTopic, ReplyTopic, StateTopic, parse
+from edge.events.topics import (
+    ANY,
+    TOPICS,
+    AckTopic,
+    CommandTopic,
+    EventTopic,
+    ProtectReplyTopic,
+    ProtectTopic,
+    ReplyTopic,
+    StateTopic,
+    parse,
+)
 
 SPELLINGS = {
     "event/recorder/segment_written/lobby": EventTopic("recorder", "segment_written", "lobby"),
@@ -20,6 +31,9 @@ SPELLINGS = {
     "hq/jkt-001/ack/recorder": AckTopic("recorder", "jkt-001"),
     "reply/recorder/replay": ReplyTopic("recorder"),
     "cctv/jkt-001/reply/recorder/replay": ReplyTopic("recorder", "jkt-001"),
+    "command/retention/protect": ProtectTopic("retention"),
+    "hq/jkt-001/command/retention/protect": ProtectTopic("retention", "jkt-001"),
+    "reply/retention/protect": ProtectReplyTopic("retention"),
 }
 
 
@@ -119,7 +133,7 @@ def test_topic_of_one_kind_is_refused_by_another():
 def test_topics_of_different_kinds_are_different():
     """The same process on two kinds of topic is not the same topic."""
     assert StateTopic("recorder") != AckTopic("recorder")
-    assert len({topic("recorder") for topic in TOPICS if topic is not EventTopic}) == 4
+    assert len({topic("recorder") for topic in TOPICS if topic is not EventTopic}) == 6
 
 
 def test_topic_cannot_be_changed():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.events.catalog.journal import EventsMissing, EventsRecovered
+from edge.events.catalog.journal import EventsConflicting, EventsMissing, EventsRecovered
 from edge.events.catalog.livestream import LivestreamLost, LivestreamReady
 from edge.events.catalog.process import OutboxTruncated, ProcessStarted, ProcessStopped
 from edge.events.catalog.recorder import (
@@ -19,14 +19,22 @@ from edge.events.catalog.recorder import (
 )
 from edge.events.catalog.reporter import ReportDelivered, ReportFailed, SiteReported
 from edge.events.catalog.retention import (
+    CatalogRebuilt,
+    DiskFaulty,
     DiskFull,
     DiskLow,
     DiskMeasured,
     DiskMissing,
     DiskPruned,
     DiskRecovered,
+    FootageProtected,
+    FootageUnprotected,
     PrunedRange,
+    RetentionRestored,
     RetentionShort,
+    SegmentsMissing,
+    SegmentsVerified,
+    Stuck,
 )
 from edge.events.catalog.validator import ChannelInvalid, ChannelValid, SegmentRejected
 from edge.events.data import EventData
@@ -47,7 +55,14 @@ EVENTS: dict[str, type[EventData]] = {
         DiskFull,
         DiskRecovered,
         DiskMissing,
+        DiskFaulty,
         RetentionShort,
+        RetentionRestored,
+        FootageProtected,
+        FootageUnprotected,
+        SegmentsMissing,
+        SegmentsVerified,
+        CatalogRebuilt,
         ChannelInvalid,
         ChannelValid,
         SegmentRejected,
@@ -58,6 +73,7 @@ EVENTS: dict[str, type[EventData]] = {
         LivestreamLost,
         EventsMissing,
         EventsRecovered,
+        EventsConflicting,
     )
 }
 
@@ -82,18 +98,23 @@ def read(event_type: str, event_version: int, data: Mapping[str, Any]) -> EventD
 __all__ = [
     "EVENTS",
     "Audio",
+    "CatalogRebuilt",
     "ChannelInvalid",
     "ChannelValid",
     "ClockJumped",
     "CutReason",
+    "DiskFaulty",
     "DiskFull",
     "DiskLow",
     "DiskMeasured",
     "DiskMissing",
     "DiskPruned",
     "DiskRecovered",
+    "EventsConflicting",
     "EventsMissing",
     "EventsRecovered",
+    "FootageProtected",
+    "FootageUnprotected",
     "LivestreamLost",
     "LivestreamReady",
     "OutboxTruncated",
@@ -104,11 +125,15 @@ __all__ = [
     "RecordingStopped",
     "ReportDelivered",
     "ReportFailed",
+    "RetentionRestored",
     "RetentionShort",
     "SegmentRejected",
     "SegmentWritten",
+    "SegmentsMissing",
+    "SegmentsVerified",
     "SiteReported",
     "StopReason",
+    "Stuck",
     "UnknownEvent",
     "Video",
     "read",
