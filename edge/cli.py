@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from edge.errors import OutboxLocked, SaksiError
+from edge.errors import NoAnswer, OutboxLocked, SaksiError
 
 USAGE = 2
 
@@ -47,7 +47,7 @@ def main() -> None:
         app()
     except SaksiError as error:
         sys.stderr.write(f"edge: {error}\n")
-        sys.exit(1 if isinstance(error, OutboxLocked) else USAGE)
+        sys.exit(1 if isinstance(error, OutboxLocked | NoAnswer) else USAGE)
 
 
 def _leave(status: int) -> None:
@@ -79,6 +79,22 @@ def recorder(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def retention(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Watch the disk of the recordings, delete the oldest by policy, and give a receipt for every deletion."""
+    from edge.retention.main import run
+
+    _leave(run(config))
+
+
+@app.command()
+def web(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Serve the site's page, API and health, derived from its events."""
+    from edge.web.main import run
+
+    _leave(run(config))
+
+
+@app.command()
 def up(config: ConfigOption = DEFAULT_CONFIG, broker: BrokerOption = None) -> None:
     """Run every process of a site under one supervisor."""
     from edge.up.site import run_site
@@ -95,6 +111,14 @@ def check(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) ->
 
 
 @app.command()
+def password() -> None:
+    """Make the line of the configuration that lets a person log in, from a password that is asked for."""
+    from edge.web.password import run
+
+    _leave(run(sys.stdout))
+
+
+@app.command()
 def events(
     config: ConfigOption = DEFAULT_CONFIG,
     *,
@@ -108,6 +132,46 @@ def events(
     from edge.tail.main import run
 
     _leave(run(config, json=json, out=sys.stdout, types=event_type or [], channels=channel or []))
+
+
+@app.command()
+def protect(
+    channel: Annotated[str, typer.Argument(help="The channel, e.g. lobby.")],
+    start: Annotated[
+        str, typer.Argument(metavar="FROM", help="Local time of the site: 2026-11-20T08:00, or with its offset.")
+    ],
+    end: Annotated[str, typer.Argument(metavar="TO", help="As FROM.")],
+    note: Annotated[str, typer.Option("--note", help="Why, for whoever finds it in a year.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Keep footage from deletion, whatever its age and however full the disk."""
+    from edge.retention.commands import protect as run
+
+    _leave(run(config, channel, start, end, note, sys.stdout))
+
+
+@app.command()
+def unprotect(
+    protection: Annotated[str, typer.Argument(metavar="ID", help="As edge protected shows it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Let protected footage be deleted like any other again."""
+    from edge.retention.commands import unprotect as run
+
+    _leave(run(config, protection, sys.stdout))
+
+
+@app.command()
+def protected(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the footage that is kept from deletion."""
+    from edge.retention.commands import protected as run
+
+    _leave(run(config, channel, sys.stdout, json=json))
 
 
 @app.command("schemas")

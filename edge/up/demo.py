@@ -16,6 +16,7 @@ from edge.up.supervisor import Program
 RTSP_PORT: Final = 18554
 CONTROL_PORT: Final = 18555
 BROKER_PORT: Final = 1883
+WEB_PORT: Final = 8080
 PORTS_FILE: Final = "cameras.json"
 
 
@@ -23,7 +24,7 @@ def run_demo(folder: Path, broker_template: Path | None) -> int:
     """Run the demo site in `folder`, which is made and kept, until told to stop; returns the exit status."""
     folder = folder.resolve()
     rtsp_port, control_port = free_port(RTSP_PORT), free_port(CONTROL_PORT)
-    config_path = _write_configuration(folder, rtsp_port, control_port)
+    config_path = _write_configuration(folder, rtsp_port, control_port, free_port(WEB_PORT))
     config = load(config_path)
     cameras = Program(
         "cameras",
@@ -54,7 +55,7 @@ def control_port(folder: Path) -> int:
         raise ConfigError(f"no demo runs in {folder}: start it with 'edge demo --folder {folder}'") from error
 
 
-def _write_configuration(folder: Path, rtsp_port: int, control_port: int) -> Path:
+def _write_configuration(folder: Path, rtsp_port: int, control_port: int, web_port: int) -> Path:
     """The configuration of the demo; JSON is YAML, and quotes for us."""
     recordings = folder / "recordings"
     values = {
@@ -63,6 +64,7 @@ def _write_configuration(folder: Path, rtsp_port: int, control_port: int) -> Pat
         "state_dir": str(folder / "state"),
         "broker": {"port": BROKER_PORT},
         "storage": {"root": str(recordings), "segment_s": 60},
+        "web": {"port": web_port, "auth": "off"},
         "channels": [
             {"id": channel.id, "name": channel.name, "url": channel.url}
             for channel in demo_channels("127.0.0.1", rtsp_port)

@@ -11,7 +11,8 @@ from edge.config import BROKER_PORT, Config, load
 from edge.up.broker import LOOPBACK, broker_program, free_port
 from edge.up.supervisor import Program, Supervisor
 
-PROCESSES: Final = ("recorder",)
+LOCAL_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens here
+PROCESSES: Final = ("recorder", "retention", "web")
 
 
 def run_site(config_path: Path, broker_template: Path | None) -> int:
@@ -57,6 +58,7 @@ def say_where_to_look(config: Config, config_path: Path, broker_port: int, more:
     lines = (
         f"site           {config.site}, {len([one for one in config.channels if one.enabled])} channels",
         f"configuration  {path}",
+        f"page           http://{_address(config.web.bind)}:{config.web.port}/",
         *more,
         f"recordings     {config.storage.root}",
         f"events         {watch}",
@@ -65,3 +67,9 @@ def say_where_to_look(config: Config, config_path: Path, broker_port: int, more:
     )
     sys.stdout.write("".join(f"  {line}\n" for line in lines))
     sys.stdout.flush()
+
+
+def _address(bind: str) -> str:
+    """What to type into a browser on this machine to reach an address that is listened on."""
+    host = LOCAL_ADDRESS.get(bind, bind)
+    return f"[{host}]" if ":" in host else host

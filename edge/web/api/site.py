@@ -1,0 +1,58 @@
+"""`/api/site` and its parts: processes, disk, livestreams, and how complete the journal is."""
+
+from typing import Final
+
+from litestar import get
+
+from edge.web import documents as doc
+from edge.web import history, written
+from edge.web.api.given import READ_ONLY, REFUSALS, GivenJournal, GivenLive, GivenSite
+
+
+@get("/api/site", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])
+def site_now(site: GivenSite, live: GivenLive) -> doc.SiteDocument:
+    """Everything about the site now: what is wrong, channels, processes, disk."""
+    version, position = live.version, live.position  # before the view: who follows on from them misses nothing
+    return written.site(site.config.site, site.config.timezone, live.view(), version, position)
+
+
+@get("/api/processes", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])
+def processes(live: GivenLive) -> doc.ProcessesDocument:
+    """The processes that are expected or were heard of."""
+    return doc.ProcessesDocument([written.process(one) for one in live.view().processes])
+
+
+@get("/api/disk", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])
+def disk(live: GivenLive) -> doc.DiskDocument:
+    """The disk of the recordings, by its newest measure."""
+    return written.disk(live.view().disk)
+
+
+@get("/api/livestreams", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])
+def livestreams(live: GivenLive) -> doc.LivestreamsDocument:
+    """The channels that can, or could, be watched live."""
+    channels = live.view().channels
+    return doc.LivestreamsDocument([written.livestream(one.id, one.livestream) for one in channels if one.livestream])
+
+
+@get("/api/completeness", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=True, tags=["events"])
+def completeness(site: GivenSite, journal: GivenJournal) -> history.CompletenessDocument:
+    """For each process and epoch: which events the journal holds, which are missing and which are lost."""
+    return history.CompletenessDocument(
+        [
+            history.SourceDocument(
+                source=f"/{one.site}/{one.process}",
+                epoch=one.epoch,
+                first=one.first,
+                contiguous_to=one.contiguous_to,
+                newest=one.newest,
+                count=one.count,
+                missing=list(one.missing),
+                lost=list(one.lost),
+            )
+            for one in journal.completeness(site.config.site)
+        ]
+    )
+
+
+routes: Final = [site_now, processes, disk, livestreams, completeness]

@@ -1,0 +1,101 @@
+"""Events of the journal as rows of a list: when, who, about what, in a sentence. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from edge.events.catalog import EVENTS, ChannelInvalid, RecordingStopped
+from edge.events.data import EventData
+from edge.events.envelope import Envelope
+from edge.events.errors import EnvelopeError, EventDataError
+from edge.journal.arrival import Entry
+from edge.words.sentences import sentence
+from edge.words.times import Times
+
+ROUTINE: Final = frozenset(
+    {"segment_written", "segment_rejected", "disk_measured", "site_reported", "report_delivered"}
+)
+"""What is said again and again while all is well, or while nothing changes."""
+NOTABLE: Final = tuple(name for name in EVENTS if name not in ROUTINE)
+
+SHAPES: Final[Mapping[str, str]] = {
+    "recording_started": "recording",
+    "recording_stopped": "offline",
+    "channel_invalid": "picture_fault",
+    "channel_valid": "recording",
+    "segment_rejected": "picture_fault",
+    "process_started": "plain",
+    "process_stopped": "off",
+    "outbox_truncated": "picture_fault",
+    "clock_jumped": "picture_fault",
+    "disk_low": "picture_fault",
+    "disk_full": "offline",
+    "disk_missing": "offline",
+    "disk_faulty": "offline",
+    "disk_recovered": "recording",
+    "segments_missing": "picture_fault",
+    "retention_restored": "recording",
+    "retention_short": "picture_fault",
+    "report_failed": "picture_fault",
+    "livestream_lost": "picture_fault",
+    "events_missing": "picture_fault",
+    "events_recovered": "recording",
+    "events_conflicting": "picture_fault",
+}
+_ON_PURPOSE: Final = ("shutdown", "config")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event for people; `raw` is what was said, for those who look closer."""
+
+    position: int
+    time_ms: int
+    event_type: str
+    process: str
+    channel: str | None
+    name: str | None
+    shape: str
+    sentence: str
+    raw: str
+
+
+def happening(entry: Entry, names: Mapping[str, str], times: Times) -> Happening:
+    """An entry of the journal in words; what nobody understands is told as such."""
+    words = times.words
+    shape = SHAPES.get(entry.event_type, "plain")
+    try:
+        event = Envelope.parse(entry.payload).event()
+        told = times.localized(sentence(event, words))
+        if isinstance(event, EventData):
+            shape = _shape(event, shape)
+    except (EnvelopeError, EventDataError) as error:
+        told = words("page.unreadable", problem=str(error))
+    name = names.get(entry.channel, entry.channel) if entry.channel else None
+    return Happening(
+        entry.position,
+        entry.time_ms,
+        entry.event_type,
+        entry.process,
+        entry.channel,
+        name,
+        shape,
+        told,
+        _pretty(entry.payload),
+    )
+
+
+def _shape(event: EventData, shape: str) -> str:
+    if isinstance(event, RecordingStopped) and event.reason in _ON_PURPOSE:
+        return "off"
+    if isinstance(event, ChannelInvalid) and event.reason in {"unreachable", "auth_failed"}:
+        return "offline"
+    return shape
+
+
+def _pretty(payload: bytes) -> str:
+    try:
+        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    except ValueError:
+        return payload.decode(errors="replace")

@@ -1,0 +1,197 @@
+"""The site as it is now: the projection under a lock, folded by one thread and looked at by many. Knows no HTTP.
+
+The fold owns what is known from events; two troubles are known only here: that the broker is away, and that the journal
+takes nothing. Whoever asks before the projection is complete is told so by NotReady.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from edge.clock import Clock
+from edge.errors import SaksiError
+from edge.events.messages import Heartbeat, Will
+from edge.journal.arrival import Entry
+from edge.state import SiteProjection, coverage, read_fact, site_view
+from edge.state.views import ChannelSetting, ChannelView, SiteView, Span, Trouble
+
+OWN_PROCESS: Final = "web"
+_STARTING: Final = "the events of this site are still being read; try again in a few seconds"
+_FRESH_NS: Final = 1_000_000_000
+_PATIENCE_S: Final = 0.05
+
+
+class NotReady(SaksiError):  # noqa: N818 - named for the state
+    """The process has just started and does not know the site yet."""
+
+
+class LiveSite:
+    """What the events of a site add up to; every method may be called from any thread."""
+
+    def __init__(
+        self, settings: Sequence[ChannelSetting], expected_processes: Sequence[str], *, segment_s: int, clock: Clock
+    ) -> None:
+        self._settings = tuple(settings)
+        self._expected = tuple(expected_processes)
+        self._segment_s = segment_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state: SiteProjection | None = None
+        self._position = 0
+        self._version = 0
+        self._cached: tuple[int, int, SiteView] | None = None  # version, time of the monotonic clock, view
+        self._shown = False
+        self._heard = threading.Event()
+        self._own_troubles: dict[str, Trouble] = {}
+        self._listeners: list[Callable[[Sequence[Entry]], None]] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to see."""
+        return self._shown
+
+    @property
+    def version(self) -> int:
+        """Grows with everything that is folded, heard or configured."""
+        return self._version
+
+    @property
+    def position(self) -> int:
+        """The journal's position of the newest entry that is folded."""
+        return self._position
+
+    @property
+    def settings(self) -> tuple[ChannelSetting, ...]:
+        """The channels of the configuration."""
+        return self._settings
+
+    def add_listener(self, listener: Callable[[Sequence[Entry]], None]) -> None:
+        """Have `listener` called after every change, on the changing thread, with the entries that were new."""
+        self._listeners.append(listener)
+
+    def load(self, state: SiteProjection, position: int) -> None:
+        """Take a projection that holds everything up to a position; it is folded on, but not shown yet."""
+        with self._lock:
+            self._state = state
+            self._position = position
+            self._version += 1
+
+    def show(self) -> None:
+        """Have it seen from here on."""
+        with self._lock:
+            self._shown = True
+            self._version += 1
+        self._tell(())
+
+    def configure(self, settings: Sequence[ChannelSetting]) -> None:
+        """Take the channels of a configuration that was read again."""
+        with self._lock:
+            self._settings = tuple(settings)
+            self._version += 1
+        self._tell(())
+
+    def fold(self, entries: Sequence[Entry]) -> None:
+        """Add new entries of the journal, in the order of their positions."""
+        with self._lock:
+            state = self._loaded()
+            for entry in entries:
+                if entry.understood:
+                    state.apply(read_fact(entry.payload))
+                self._position = entry.position
+            self._version += 1
+        self._tell(entries)
+
+    def hear(self, process: str, message: Heartbeat | Will, at_ms: int) -> None:
+        """Add what a process said of itself."""
+        with self._lock:
+            self._loaded().hear(process, message, at_ms)
+            self._version += 1
+        self._heard.set()
+        self._tell(())
+
+    def wait_heard(self, timeout_s: float) -> bool:
+        """Wait until some process was heard; the broker tells at once which ones live."""
+        return self._heard.wait(timeout_s)
+
+    def set_trouble(self, code: str, *, holds: bool) -> None:
+        """Say that `broker_away` or `journal_unavailable` holds from now on, or not any more."""
+        with self._lock:
+            if holds == (code in self._own_troubles):
+                return
+            if holds:
+                self._own_troubles[code] = Trouble("degraded", "events", "", code, self.now_ms(), {})
+            else:
+                del self._own_troubles[code]
+            self._version += 1
+        self._tell(())
+
+    def dump(self) -> tuple[int, bytes]:
+        """The projection for a snapshot, and the position that it stands at; raises NotReady."""
+        with self._lock:
+            return self._position, self._loaded().dump()
+
+    def now_ms(self) -> int:
+        """The wall clock in milliseconds."""
+        return self._clock.wall_ns() // 1_000_000
+
+    def view(self) -> SiteView:
+        """The site now, at most a second old; raises NotReady.
+
+        While the fold is busy for long (a snapshot is taken) the last view is given again.
+        """
+        cached, now_ns = self._cached, self._clock.monotonic_ns()
+        if cached is not None and cached[0] == self._version and now_ns - cached[1] < _FRESH_NS:
+            return cached[2]
+        if not self._lock.acquire(timeout=-1 if cached is None else _PATIENCE_S) and cached is not None:
+            return cached[2]
+        try:
+            version = self._version
+            view = site_view(
+                self._known(), self._settings, self._expected, self.now_ms(), segment_s=self._segment_s
+            )
+            own = tuple(self._own_troubles.values())
+        finally:
+            self._lock.release()
+        view = _as_seen_from_here(view, own)
+        self._cached = version, now_ns, view
+        return view
+
+    def channel(self, channel: str) -> ChannelView | None:
+        """A channel now, None where the configuration has none of this id; raises NotReady."""
+        return next((one for one in self.view().channels if one.id == channel), None)
+
+    def coverage(self, channel: str, from_ms: int, to_ms: int) -> list[Span]:
+        """What became of every moment of a range; raises NotReady."""
+        with self._lock:
+            return coverage(self._known(), channel, from_ms, to_ms, self.now_ms(), segment_s=self._segment_s)
+
+    def _known(self) -> SiteProjection:
+        if not self._shown:
+            raise NotReady(_STARTING)
+        return self._loaded()
+
+    def _loaded(self) -> SiteProjection:
+        if self._state is None:
+            raise NotReady(_STARTING)
+        return self._state
+
+    def _tell(self, entries: Sequence[Entry]) -> None:
+        for listener in self._listeners:
+            listener(entries)
+
+
+def _as_seen_from_here(view: SiteView, own: tuple[Trouble, ...]) -> SiteView:
+    """A view with the troubles that only this process knows; that it runs itself is seen from its answering."""
+    processes = tuple(
+        replace(one, status="online", since_ms=one.started_ms, stopped=None, detail=None)
+        if one.name == OWN_PROCESS and one.status != "online"
+        else one
+        for one in view.processes
+    )
+    theirs = [one for one in view.troubles if (one.about, one.subject) != ("process", OWN_PROCESS)]
+    troubles = tuple(sorted((*own, *theirs), key=lambda one: one.severity != "down"))
+    health = view.health
+    if health != "down":
+        health = "degraded" if troubles else "ok"
+    return replace(view, health=health, troubles=troubles, processes=processes)

@@ -1,0 +1,259 @@
+"""The pages for people: the site at a glance, a channel, events, login, and what is said when something is wrong."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from edge.config import Config
+from edge.events.catalog import EVENTS
+from edge.events.values import CHANNEL_PATTERN, LEVEL_PATTERN
+from edge.journal.arrival import Entry
+from edge.journal.store import Journal
+from edge.state.views import SiteView
+from edge.web import panels
+from edge.web.assets import Assets
+from edge.web.days import day_of
+from edge.web.door import Door, safe_path
+from edge.web.happenings import NOTABLE, Happening, happening
+from edge.web.last_day import strips_of
+from edge.web.live import LiveSite
+from edge.web.paging import Place
+from edge.web.problem import Problem, ProblemError
+from edge.web.rendering import Reader, language_of
+from edge.web.strips import Stretch, bars, stretches, told
+from edge.words.catalog import Words
+from edge.words.site import channel_statement, summary
+from edge.words.times import Times
+
+NEWEST: Final = 20
+OF_CHANNEL: Final = 30
+ROWS: Final = 100
+MOST_LACKS: Final = 50
+FEW: Final = 4
+SOME: Final = 16
+"""From more channels than this on tiles are as small as they can be read."""
+
+_Live = NamedDependency[LiveSite]
+_Config = NamedDependency[Config]
+_Journal = NamedDependency[Journal]
+_Assets = NamedDependency[Assets]
+_Door = NamedDependency[Door]
+_Asked = Request[Any, Any, Any]
+_MOST_POSITION: Final = 2**63 - 1
+
+
+@get("/", include_in_schema=False, sync_to_thread=True)
+def site_page(request: _Asked, live: _Live, config: _Config, journal: _Journal, assets: _Assets) -> Response[str]:
+    """The site at a glance."""
+    view = live.view()
+    reader = _reader(request, config, view.now_ms)
+    times = reader.times
+    strips = strips_of(live)
+    return reader.page(
+        "site.html",
+        site_id=config.site,
+        assets=assets,
+        summary=summary(view, times),
+        view=view,
+        counts=_counts(view),
+        crowd="few" if len(view.channels) <= FEW else "some" if len(view.channels) <= SOME else "many",
+        strips={one.id: strips.of(live, one, times) for one in view.channels},
+        shares={one.id: panels.share_words(one.recorded_s, one.expected_s, times) for one in view.channels},
+        notes={one.id: panels.note(one, times) for one in view.channels},
+        disk=panels.disk_panel(view.disk, config.retention, times),
+        processes_well=sum(one.status == "online" for one in view.processes),
+        happenings=_happenings(journal, config, times, NEWEST),
+        only_channel="",
+    )
+
+
+@get("/channels/{channel_id:str}", include_in_schema=False, sync_to_thread=True)
+def channel_page(
+    request: _Asked,
+    live: _Live,
+    config: _Config,
+    journal: _Journal,
+    assets: _Assets,
+    channel_id: FromPath[str],
+    day: Annotated[date | None, QueryParameter(description="A day of the site's time zone.")] = None,
+) -> Response[str]:
+    """One channel: how it is, its day as a line, its events."""
+    view = live.view()
+    channel = next((one for one in view.channels if one.id == channel_id), None)
+    if channel is None:
+        raise ProblemError(404, "no_such_channel", "there is no such channel in the configuration")
+    reader = _reader(request, config, view.now_ms)
+    times, words = reader.times, reader.words
+    shown = day_of(day, times)
+    found = stretches(live.coverage(channel.id, shown.start_ms, shown.end_ms))
+    lacks = [one for one in found if one.look not in {"recorded", "before"}]
+    share = _share(found, times)
+    return reader.page(
+        "channel.html",
+        site_id=config.site,
+        assets=assets,
+        summary=summary(view, times),
+        channel=channel,
+        statement=channel_statement(channel, times),
+        facts=panels.facts(channel, times),
+        day=shown,
+        day_share=words("page.day_share", share=share) if found else "",
+        line=bars(found, shown.start_ms, shown.end_ms, times),
+        line_label=words("page.line_label", day=times.day(shown.day), share=share, count=len(lacks)),
+        lacks=[_lack(one, times) for one in reversed(lacks[-MOST_LACKS:])],
+        more_lacks=max(0, len(lacks) - MOST_LACKS),
+        happenings=_happenings(journal, config, times, OF_CHANNEL, channel=channel.id),
+        only_channel=channel.id,
+    )
+
+
+@get("/events", include_in_schema=False, sync_to_thread=True)
+def events_page(
+    request: _Asked,
+    live: _Live,
+    config: _Config,
+    journal: _Journal,
+    assets: _Assets,
+    kind: Annotated[str, QueryParameter(name="type", pattern=rf"^$|{LEVEL_PATTERN}")] = "",
+    channel: Annotated[str, QueryParameter(pattern=rf"^$|{CHANNEL_PATTERN}")] = "",
+    before: Annotated[int | None, QueryParameter(ge=0, le=_MOST_POSITION)] = None,
+    after: Annotated[int | None, QueryParameter(ge=0, le=_MOST_POSITION)] = None,
+) -> Response[str]:
+    """Events as sentences, a page at a time, newest first."""
+    view = live.view()
+    reader = _reader(request, config, view.now_ms)
+    times = reader.times
+    types: Sequence[str] = NOTABLE if not kind else () if kind == "all" else (kind,)
+    channels = (channel,) if channel else ()
+    forward = after is not None
+    entries = journal.entries(
+        after=after or 0, before=before, limit=ROWS + 1, newest_first=not forward, event_types=types, channels=channels
+    )
+    more, entries = len(entries) > ROWS, entries[:ROWS]
+    if forward:
+        entries.reverse()
+    rows = _in_words(entries, config, times)
+    query = {name: value for name, value in (("type", kind), ("channel", channel)) if value}
+    place = Place(query, entries, more=more, forward=forward, turned=before is not None or forward)
+    return reader.page(
+        "events.html",
+        site_id=config.site,
+        assets=assets,
+        summary=summary(view, times),
+        pace="still" if place.turned else "live",
+        rows=[(day, list(found)) for day, found in groupby(rows, lambda one: times.local(one.time_ms).date())],
+        kinds=_kinds(reader.words),
+        kind=kind,
+        only_channel=channel,
+        settings=live.settings,
+        newest=place.newest,
+        newer=place.newer,
+        older=place.older,
+    )
+
+
+@get("/login", include_in_schema=False, sync_to_thread=False, opt={"open": True})
+def login_page(
+    request: _Asked,
+    live: _Live,
+    config: _Config,
+    assets: _Assets,
+    door: _Door,
+    next_path: Annotated[str, QueryParameter(name="next", max_length=4000)] = "/",
+    problem: Annotated[str, QueryParameter(max_length=20)] = "",
+    wait_s: Annotated[int, QueryParameter(ge=0, le=86_400)] = 0,
+) -> Response[str]:
+    """The form to log in with."""
+    reader = _reader(request, config, live.now_ms())
+    words = reader.words
+    text = ""
+    if words.has(f"login.{problem}"):
+        text = words(f"login.{problem}", wait=words.duration(max(10, wait_s)))
+    return reader.page(
+        "login.html",
+        site_id=config.site,
+        assets=assets,
+        pace="still",
+        problem=text,
+        has_users=door.accounts.has_users,
+        next_path=safe_path(next_path),
+    )
+
+
+def error_page(request: _Asked, problem: Problem) -> Response[str]:
+    """A problem for people: what it is, what to do, and in small what a program would be told."""
+    site = request.app.state.site
+    reader = _reader(request, site.config, site.clock.wall_ns() // 1_000_000)
+    words = reader.words
+    known = problem.status if words.has(f"problem.{problem.status}") else 500 if problem.status >= 500 else 400
+    return reader.page(
+        "problem.html",
+        site_id=site.config.site,
+        assets=request.app.state.assets,
+        status=problem.status,
+        pace="waiting" if problem.status == 503 else "still",
+        heading=words(f"problem.{known}"),
+        do=words(f"problem.{known}.do"),
+        problem=problem,
+    )
+
+
+def _reader(request: _Asked, config: Config, now_ms: int) -> Reader:
+    words = Words(language_of(request))
+    return Reader(request, words, Times(words, config.zone, now_ms))
+
+
+def _counts(view: SiteView) -> list[tuple[str, int]]:
+    totals = view.totals
+    found = (
+        ("recording", totals.recording),
+        ("picture_fault", totals.invalid),
+        ("offline", totals.offline),
+        ("unknown", totals.unknown),
+        ("off", totals.off),
+    )
+    return [(shape, count) for shape, count in found if count or shape == "recording"]
+
+
+def _happenings(
+    journal: Journal, config: Config, times: Times, limit: int, *, channel: str | None = None
+) -> list[Happening]:
+    channels = (channel,) if channel else ()
+    entries = journal.entries(limit=limit, newest_first=True, event_types=NOTABLE, channels=channels)
+    return _in_words(entries, config, times)
+
+
+def _in_words(entries: Sequence[Entry], config: Config, times: Times) -> list[Happening]:
+    """Newest first by their own times: what was sent again arrives late, and is told where it happened."""
+    names = {one.id: one.label for one in config.channels}
+    return sorted((happening(entry, names, times) for entry in entries), key=lambda one: -one.time_ms)
+
+
+def _kinds(words: Words) -> list[tuple[str, str]]:
+    kinds = sorted(((name, words.of_code("kind", name)) for name in EVENTS), key=lambda kind: kind[1])
+    return [("", words("page.kind_notable")), ("all", words("page.kind_all")), *kinds]
+
+
+def _share(found: Sequence[Stretch], times: Times) -> str:
+    expected_s = sum(one.lasts_s for one in found if one.look != "before")
+    recorded_s = sum(one.lasts_s for one in found if one.look not in {"before", "gap"})
+    return panels.share_words(recorded_s, expected_s, times)
+
+
+def _lack(one: Stretch, times: Times) -> dict[str, object]:
+    return {
+        "look": one.look,
+        "start_ms": one.start_ms,
+        "end_ms": one.end_ms,
+        "lasts_s": one.lasts_s,
+        "told": told(one, times),
+    }
+
+
+routes: Final = [site_page, channel_page, events_page, login_page]
+template_config: Final = None

@@ -1,0 +1,218 @@
+"""From what is seen of a site to the documents of the API. Pure; knows no request."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge.clock import rfc3339
+from edge.state.views import (
+    AudioView,
+    ChannelView,
+    DiskView,
+    LivestreamView,
+    ProcessView,
+    PrunedView,
+    RetentionView,
+    SegmentView,
+    SiteView,
+    Span,
+    Trouble,
+    VideoView,
+)
+from edge.web import documents as doc
+from edge.web import history
+
+
+def time_text(time_ms: int) -> str:
+    """Milliseconds as RFC 3339."""
+    return rfc3339(time_ms * 1_000_000)
+
+
+def time_or_none(time_ms: int | None) -> str | None:
+    """The same where there may be no time."""
+    return None if time_ms is None else time_text(time_ms)
+
+
+def trouble(one: Trouble) -> doc.TroubleDocument:
+    """A trouble without what only people who are logged in may read."""
+    return doc.TroubleDocument(one.severity, one.about, one.subject, one.code, time_or_none(one.since_ms))
+
+
+def totals(view: SiteView) -> doc.ChannelTotals:
+    """Channels by status."""
+    one = view.totals
+    return doc.ChannelTotals(one.total, one.recording, one.invalid, one.offline, one.off, one.unknown)
+
+
+def disk_summary(disk: DiskView) -> doc.DiskSummary:
+    """The disk in short."""
+    used = None
+    if disk.total_bytes and disk.used_bytes is not None:
+        used = round(100 * disk.used_bytes / disk.total_bytes, 1)
+    return doc.DiskSummary(disk.state, used, disk.hours_left)
+
+
+def health(site: str, view: SiteView) -> doc.HealthDocument:
+    """Whether the site does its work."""
+    return doc.HealthDocument(
+        status=view.health,
+        site=site,
+        time=time_text(view.now_ms),
+        reasons=[trouble(one) for one in view.troubles],
+        processes={one.name: one.status for one in view.processes},
+        channels=totals(view),
+        disk=disk_summary(view.disk),
+        hq_link="unknown",
+    )
+
+
+def livestream(channel: str, one: LivestreamView) -> doc.LivestreamDocument:
+    """Whether a channel can be watched live."""
+    return doc.LivestreamDocument(
+        channel, one.ready, time_text(one.since_ms), one.rtsp, one.webrtc, one.hls, one.reason, one.detail
+    )
+
+
+def channel(one: ChannelView) -> doc.ChannelDocument:
+    """A channel now."""
+    return doc.ChannelDocument(
+        id=one.id,
+        name=one.name,
+        status=one.status,
+        reason=one.reason,
+        detail=one.detail,
+        since=time_or_none(one.since_ms),
+        video=None if one.video is None else _video(one.video),
+        audio=None if one.audio is None else _audio(one.audio),
+        url=one.url,
+        server=one.server,
+        camera_clock_offset_s=one.camera_clock_offset_s,
+        bitrate_bits_s=one.bitrate_bits_s,
+        last_segment=None if one.last_segment is None else _segment(one.last_segment),
+        oldest=time_or_none(one.oldest_ms),
+        recorded_s=one.recorded_s,
+        expected_s=one.expected_s,
+        lost_packets_24h=one.lost_packets_24h,
+        suspect_s_24h=one.suspect_s_24h,
+        dropped_s_24h=one.dropped_s_24h,
+        backlog_bytes=one.backlog_bytes,
+        livestream=None if one.livestream is None else livestream(one.id, one.livestream),
+    )
+
+
+def _video(one: VideoView) -> doc.VideoDocument:
+    return doc.VideoDocument(one.codec, one.width, one.height, one.fps, one.codec_string)
+
+
+def _audio(one: AudioView) -> doc.AudioDocument:
+    return doc.AudioDocument(one.codec, one.sample_rate, one.channels)
+
+
+def _segment(one: SegmentView) -> doc.SegmentDocument:
+    return doc.SegmentDocument(one.path, time_text(one.start_ms), time_text(one.end_ms), one.bytes, one.duration_s)
+
+
+def process(one: ProcessView) -> doc.ProcessDocument:
+    """A process now."""
+    return doc.ProcessDocument(
+        name=one.name,
+        expected=one.expected,
+        status=one.status,
+        since=time_or_none(one.since_ms),
+        last_heard=time_or_none(one.last_heard_ms),
+        started=time_or_none(one.started_ms),
+        version=one.version,
+        host=one.host,
+        epoch=one.epoch,
+        last_sequence=one.last_sequence,
+        bdseq=one.bdseq,
+        pid=one.pid,
+        stopped=one.stopped,
+        detail=one.detail,
+        metrics=dict(one.metrics),
+    )
+
+
+def disk(one: DiskView) -> doc.DiskDocument:
+    """The disk of the recordings."""
+    return doc.DiskDocument(
+        state=one.state,
+        since=time_or_none(one.since_ms),
+        detail=one.detail,
+        mount=one.mount,
+        device=one.device,
+        measured=time_or_none(one.measured_ms),
+        total_bytes=one.total_bytes,
+        used_bytes=one.used_bytes,
+        free_bytes=one.free_bytes,
+        recordings_bytes=one.recordings_bytes,
+        unknown_files=one.unknown_files,
+        write_rate_bytes_s=one.write_rate_bytes_s,
+        hours_left=one.hours_left,
+        smart=one.smart,
+        oldest={name: time_text(oldest_ms) for name, oldest_ms in one.oldest_ms.items()},
+        short=[_short(short) for short in one.short],
+        last_pruned=None if one.last_pruned is None else _pruned(one.last_pruned),
+    )
+
+
+def _short(one: RetentionView) -> doc.RetentionDocument:
+    return doc.RetentionDocument(
+        one.channel, one.promise_days, one.forecast_days, time_text(one.short_from_ms), time_text(one.since_ms)
+    )
+
+
+def _pruned(one: PrunedView) -> doc.PrunedDocument:
+    return doc.PrunedDocument(time_text(one.at_ms), one.rule, one.segments, one.bytes)
+
+
+def site(name: str, timezone: str, view: SiteView, version: int, position: int) -> doc.SiteDocument:
+    """Everything about a site now."""
+    return doc.SiteDocument(
+        site=name,
+        timezone=timezone,
+        time=time_text(view.now_ms),
+        status=view.health,
+        version=version,
+        position=position,
+        newest_event=time_or_none(view.newest_event_ms),
+        reasons=[trouble(one) for one in view.troubles],
+        totals=totals(view),
+        channels=[channel(one) for one in view.channels],
+        processes=[process(one) for one in view.processes],
+        disk=disk(view.disk),
+    )
+
+
+def coverage(name: str, from_ms: int, to_ms: int, spans: Sequence[Span]) -> history.CoverageDocument:
+    """What became of every moment of a range."""
+    milliseconds = dict.fromkeys(("recorded", "rejected", "gap", "pruned", "future"), 0)
+    for one in spans:
+        milliseconds[one.kind] += one.end_ms - one.start_ms
+    return history.CoverageDocument(
+        channel=name,
+        from_=time_text(from_ms),
+        to=time_text(to_ms),
+        totals_s={kind: total / 1000 for kind, total in milliseconds.items()},  # type: ignore[misc] # the kinds
+        spans=[
+            history.SpanDocument(
+                one.kind, time_text(one.start_ms), time_text(one.end_ms), one.reason, one.invalid, one.growing
+            )
+            for one in spans
+        ],
+    )
+
+
+def recording(data: Mapping[str, Any], state: history.RecordingState) -> history.RecordingDocument:
+    """A segment as its `segment_written` has it."""
+    return history.RecordingDocument(
+        path=data["path"],
+        start=data["start"],
+        end=data["end"],
+        duration_s=data["duration_s"],
+        bytes=data["bytes"],
+        sha256=data["sha256"],
+        reason=data["reason"],
+        state=state,
+        lost_packets=data["lost_packets"],
+        suspect_s=data["suspect_s"],
+    )
