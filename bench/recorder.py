@@ -3,7 +3,7 @@
 One source of 1080p at 4 Mb/s for all. Alone, one after the other:
 
 floor     C: receive and write the same bytes, as soon as something comes
-floor 80  the same, all sockets once in 80 ms; the recorder reads every 125 ms
+floor 80  the same, all sockets once in 80 ms; the recorder reads every 180 ms
 saksi     `edge recorder`, segments of 10 s, Mosquitto beside it
 ffmpeg    one `ffmpeg -c copy -f segment -segment_time 10` a channel (up to 32 channels)
 

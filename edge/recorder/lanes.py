@@ -59,7 +59,6 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._started: RecordingStarted | None = None
         self._unsaid_start = False
-        self._eager = False
         self._open = False
         self._too_slow = False
         self._shut_until_ns = 0
@@ -81,7 +80,7 @@ class Lane:
     def session(self, started: RecordingStarted) -> None:
         """A camera's stream begins; `started` is said when its first fragment is on disk, and again after trouble."""
         self._started = started
-        self._unsaid_start = self._eager = True
+        self._unsaid_start = True
 
     def recover(self) -> None:
         """Have what an earlier run left behind finished."""
@@ -146,7 +145,6 @@ class Lane:
             self._listener.cut()
         if self._open:
             self._execute(fragment, fragment.bytes)
-            self._eager = False  # the first pictures of a session do not wait for company
         elif self._too_slow:
             self._dropped[0] += 1
             self._dropped[1] += fragment.video_ticks / TIMESCALE_VIDEO
@@ -158,7 +156,7 @@ class Lane:
     def _put(self, size: int, job: Job) -> None:
         self._offered_bytes += size
         self._offered_jobs += 1
-        self._queue.put(lambda: self._run(size, job), soon=self._eager)
+        self._queue.put(lambda: self._run(size, job))
 
     def _run(self, size: int, job: Job) -> None:
         """On the writer thread: do it, and tell the loop what went wrong."""

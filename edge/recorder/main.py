@@ -27,9 +27,9 @@ from edge.recordings.mark import MarkedRoot
 from edge.recordings.store import Store
 from edge.rtsp.pacer import Pacer
 
-WRITER_THREADS: Final = 4
-PACE_S: Final = 0.125
-"""Cameras are read so often. With half a second of fragment and a tenth for the hand-over, a kill costs 0.8 s."""
+WRITER_THREADS: Final = 2
+PACE_S: Final = 0.18
+"""Cameras are read so often. With half a second of fragment and the picture that waits, a kill costs 0.8 s."""
 TICK_S: Final = 0.25
 STAGGER_S: Final = 0.05
 LANE_BYTES: Final = 128 << 20
@@ -135,7 +135,7 @@ class Recorder:
             _log.error("configuration_not_reloaded", error=str(error), next="recording goes on as before")
             return
         wanted = {channel.id: channel for channel in config.channels if channel.enabled}
-        gone = [name for name, (channel, _) in self._channels.items() if wanted.get(name) != channel.config]
+        gone = [name for name, (one, _) in self._channels.items() if not _records_alike(wanted.get(name), one.config)]
         await self._stop(gone, "config")
         new = tuple(channel for name, channel in wanted.items() if name not in self._channels)
         self._start(shared, new)
@@ -188,6 +188,12 @@ class Recorder:
             }
             for name, (channel, _) in list(self._channels.items())
         }
+
+
+def _records_alike(one: ChannelConfig | None, other: ChannelConfig) -> bool:
+    """Whether two settings of a channel give the same recording; how long it is kept is not the recorder's."""
+    kept: dict[str, None] = {"max_age_days": None, "max_bytes": None}
+    return one is not None and one.model_copy(update=kept) == other.model_copy(update=kept)
 
 
 def _setter(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> Callable[[], None]:

@@ -4,7 +4,7 @@ Rules:
 1. A segment begins with a picture at which a decoder can start, and with one set of parameters.
 2. It ends before the first such picture at or after the next wall-clock multiple of the segment's length, before one
    whose parameter sets differ, and before one that follows a discontinuity; never elsewhere, however long that takes.
-3. A fragment begins with every such picture and lasts at most half a second, by its own time or by arrival. The first
+3. A fragment begins with every such picture and lasts at most half a second by its own time, 0.6 s by arrival. The first
    picture of a session is one of its own, so that it is on disk at once.
 4. No picture is left out between the first and the last.
 """
@@ -20,7 +20,8 @@ from edge.recorder.timeline import VIDEO_RATE, SampleTime, VideoTimeline
 from edge.rtsp.units import AccessUnit, AudioUnit
 
 FRAGMENT_TICKS: Final = VIDEO_RATE // 2
-FRAGMENT_NS: Final = 500_000_000
+FRAGMENT_NS: Final = 600_000_000
+"""By arrival, which comes in steps of a tick: more than a fragment, so that this only counts for broken timestamps."""
 RECOVERY_WAIT_NS: Final = 60_000_000_000
 """A camera that refreshes bit by bit and sends no keyframe for so long is recorded from a recovery point on."""
 DEFAULT_FRAME_TICKS: Final = 3600
@@ -87,7 +88,7 @@ class Segmenter:
             self._sound.add(unit, self._timeline.lateness_ns if self._timeline is not None else None)
 
     def tick(self, now_ns: int) -> list[Operation]:
-        """Let go of a fragment that has been open for half a second, although nothing new has come."""
+        """Let go of a fragment that has been open for FRAGMENT_NS, although nothing new has come."""
         out: list[Operation] = []
         if self._fragment.samples and now_ns - self._fragment.arrival_ns >= FRAGMENT_NS:
             self._flush(out)

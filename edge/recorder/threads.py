@@ -4,30 +4,25 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Final
-
-HAND_OVER_S: Final = 0.1
-"""Jobs are gathered for so long: waking a thread costs the loop more than giving it ten jobs."""
 
 Job = Callable[[], None]
 
 
 class JobQueue:
-    """Jobs of the event loop for one thread, handed over together ten times a second.
+    """Jobs of the event loop for one thread, handed over together when the loop's turn is over.
 
-    A thread that woke up at each job would also take turns with the loop at the interpreter's lock.
+    All cameras are read in one turn. A thread that woke up at each job would take turns with the loop at the
+    interpreter's lock; so it wakes up once, when the loop goes to sleep.
     """
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._handed_over: SimpleQueue[list[Job] | None] = SimpleQueue()
 
-    def put(self, job: Job, *, soon: bool = False) -> None:
-        """Have a job done, behind those before it, `soon` without gathering more; on the loop."""
-        if soon:
+    def put(self, job: Job) -> None:
+        """Have a job done, behind those before it; on the loop."""
+        if not self._jobs:
             asyncio.get_running_loop().call_soon(self._hand_over)
-        elif not self._jobs:
-            asyncio.get_running_loop().call_later(HAND_OVER_S, self._hand_over)
         self._jobs.append(job)
 
     def end(self) -> None:

@@ -1,7 +1,7 @@
 """Sample times from RTP timestamps. Pure: no clock, no I/O.
 
 RTP timestamps are presentation times in decoding order, 32 bit, from a clock that may be set, stop, or lie. Differences
-are believed as long as they are plausible; where they are not, time goes on by arrival and the place is called a
+are believed while they are plausible; where they are not, `trust` says where pictures lie, and whether that is news: a
 discontinuity. A recording never goes back in decoding time, and no timestamp costs a picture.
 
 What comes can be late (the network, a machine with too much to do, reads that are collected), never early: so a clock
@@ -12,20 +12,11 @@ from dataclasses import dataclass
 from heapq import heappush, heappushpop
 from typing import Final
 
+from edge.recorder.spacing import Lateness, ticks
+from edge.recorder.trust import BACKWARD_S, DEEPEST_REORDER, JUMP_S, Probation, Trust
+
 VIDEO_RATE: Final = 90_000
-JUMP_S: Final = 10
-"""RTP time and arrival may differ by so much from one picture to the next; more is a jump of the camera's clock."""
-LEAP_S: Final = 1
-"""So far a picture may be ahead of the one before and of every lateness of the last minute; more is a jump as well."""
-SETTLED_NS: Final = 1_000_000_000
-"""At its start a session may hold pictures that the camera has kept: until then only JUMP_S counts."""
-MINUTE_NS: Final = 60_000_000_000
 SECOND_NS: Final = 1_000_000_000
-FEWEST_SEEN: Final = 4
-BACKWARD_S: Final = 1
-"""Pictures shown out of order (B-frames) go back by less than this."""
-DEEPEST_REORDER: Final = 8
-"""So many pictures in a row may be shown before one that came earlier; more is a clock that was set back."""
 AGAIN: Final = 2 * DEEPEST_REORDER
 """A clock that goes back twice within so many pictures, and past its peak between, is of a stream that reorders."""
 SOUND_LEAP_NS: Final = 100_000_000
@@ -41,38 +32,6 @@ class SampleTime:
     discontinuity: bool
 
 
-class Lateness:
-    """The least of what was seen in the last span or two, and of no fewer than a few units."""
-
-    def __init__(self, span_ns: int) -> None:
-        self._span_ns = span_ns
-        self._since_ns = 0
-        self._seen = 0
-        self._before = 0
-        self._now = 0
-
-    @property
-    def least_ns(self) -> int | None:
-        """How late the least late unit was; None where none was seen."""
-        return min(self._before, self._now) if self._seen else None
-
-    def see(self, late_ns: int, arrival_ns: int) -> None:
-        """Take the lateness of the next unit."""
-        if not self._seen:
-            self._before, self._since_ns = late_ns, arrival_ns
-            self._now = late_ns
-        elif arrival_ns - self._since_ns >= self._span_ns and self._seen >= FEWEST_SEEN:
-            self._before, self._since_ns = self._now, arrival_ns
-            self._now, self._seen = late_ns, 0
-        elif late_ns < self._now:
-            self._now = late_ns
-        self._seen += 1
-
-    def forget(self) -> None:
-        """Begin anew: the clock jumped."""
-        self._seen = 0
-
-
 class VideoTimeline:
     """Times of the pictures of one session, in the order in which they come."""
 
@@ -81,19 +40,16 @@ class VideoTimeline:
         self._depth = min(reorder_frames or 0, DEEPEST_REORDER)
         self._frame_ticks = frame_ticks
         self._fill_ticks = frame_ticks
+        self._trust = Trust(frame_ticks)
         self._started = False
         self._timestamp = 0
         self._unwrapped = 0
         self._offset = 0
         self._arrival_ns = 0
-        self._anchor = 0
-        self._anchor_ns = 0
         self._latest = 0
         self._below = 0
         self._window: list[int] = []
         self._decode = 0
-        self._lateness = Lateness(SECOND_NS)
-        self._least_of_minute = Lateness(MINUTE_NS)
         self._peak = 0
         self._number = 0
         self._back = (-2 * AGAIN, 0)
@@ -101,34 +57,33 @@ class VideoTimeline:
     @property
     def lateness_ns(self) -> int | None:
         """How long after its showing time (by this timeline) a picture arrives that is not delayed; None at first."""
-        return self._lateness.least_ns
+        return self._trust.lateness_ns
+
+    @property
+    def goes_by_arrival(self) -> bool:
+        """Whether the camera's clock failed too often to be believed."""
+        return self._trust.probation is not None
 
     def place(self, timestamp: int, arrival_ns: int) -> SampleTime:
         """The times of the next picture."""
-        if not self._started:
+        if self._started:
+            elapsed = max(ticks(arrival_ns - self._arrival_ns), 1)
+            delta = signed(timestamp - self._timestamp)
+            self._timestamp, self._arrival_ns = timestamp, arrival_ns
+            self._unwrapped += delta
+            show, discontinuity = self._show_time(delta, elapsed)
+            self._below = 0 if show > self._latest else self._below + 1
+            self._latest = max(self._latest, show)
+            self._peak = max(self._peak, self._unwrapped)
+            self._number += 1
+        else:
             self._started = True
             self._timestamp, self._arrival_ns = timestamp, arrival_ns
-            self._latest = self._depth * self._frame_ticks
-            self._offset = self._anchor = self._latest
-            self._anchor_ns = arrival_ns
-            self._decode = -1
-            self._see(self._latest)
-            return SampleTime(self._decode_time(self._latest), self._latest, discontinuity=False)
-        elapsed = max((arrival_ns - self._arrival_ns) * 9 // 100_000, 1)
-        delta = signed(timestamp - self._timestamp)
-        self._timestamp, self._arrival_ns = timestamp, arrival_ns
-        self._unwrapped += delta
-        show, discontinuity = self._show_time(delta, elapsed)
-        if discontinuity:
-            self._anchor, self._anchor_ns = show, arrival_ns
-            self._lateness.forget()
-            self._least_of_minute.forget()
-        self._see(show)
-        self._below = 0 if show > self._latest else self._below + 1
-        self._latest = max(self._latest, show)
-        self._peak = max(self._peak, self._unwrapped)
-        self._number += 1
-        return SampleTime(self._decode_time(show), show, discontinuity)
+            self._latest = self._offset = show = self._depth * self._frame_ticks
+            self._decode, discontinuity = -1, False
+        decode = self._decode_time(show)
+        self._trust.see(show, decode, arrival_ns)
+        return SampleTime(decode, show, discontinuity)
 
     def expect_reorder(self, reorder_frames: int | None) -> None:
         """New parameter sets say how deep pictures are reordered from here on; what is held back deeper stays so."""
@@ -139,33 +94,40 @@ class VideoTimeline:
             self._fill_ticks = 1
 
     def _show_time(self, delta: int, elapsed: int) -> tuple[int, bool]:
+        if self._trust.probation is not None and elapsed <= JUMP_S * VIDEO_RATE:
+            return self._show_by_arrival(self._trust.probation, delta, elapsed), False
         show = self._unwrapped + self._offset
         if self._jumps(delta, elapsed, show):
             self._peak = self._unwrapped
-            return self._rebase(min(elapsed, JUMP_S * VIDEO_RATE)), True
+            return self._rebase()
         if delta == 0:  # two pictures under one timestamp, or a clock that stands still
-            return self._by_arrival(elapsed), False
+            return self._trust.stood_still(self._unwrapped, self._latest, self._arrival_ns), False
         if show > self._latest:
             return show, False
         if delta < 0 and not self._may_reorder:
             self._learn_reorder()
-        if self._may_reorder and (delta < 0 or self._below) and self._below < DEEPEST_REORDER:
+        reorders = self._may_reorder and (delta < 0 or self._below > 0)
+        if reorders and self._below < DEEPEST_REORDER:
             return show, False
-        return self._rebase(self._by_arrival(elapsed) - self._latest), delta < 0
+        show, is_news = self._rebase(for_good=reorders)
+        return show, is_news and (delta < 0 or reorders)
+
+    def _show_by_arrival(self, probation: Probation, delta: int, elapsed: int) -> int:
+        """When a picture is shown whose clock is not believed, up to the one with which it is believed again."""
+        beyond = probation.passes(self._unwrapped, delta, elapsed, self._arrival_ns)
+        if not beyond:
+            return probation.pace.place(self._latest, self._arrival_ns)
+        self._trust.regain(self._arrival_ns)
+        self._peak = self._unwrapped
+        self._offset = self._latest + beyond - self._unwrapped
+        return self._latest + beyond
 
     def _jumps(self, delta: int, elapsed: int, show: int) -> bool:
-        """Whether the camera's clock was set.
-
-        Late delivery looks alike for one picture: those behind a stall come at once. But they only make up for what
-        is missing, while a clock that was set forward shows pictures before any delay allows.
-        """
+        """Whether the camera's clock was set, or nothing came for so long that nobody can tell."""
         leap = delta - elapsed
-        if abs(leap) > JUMP_S * VIDEO_RATE or delta < -BACKWARD_S * VIDEO_RATE:
+        if abs(leap) > JUMP_S * VIDEO_RATE or delta < -BACKWARD_S * VIDEO_RATE or self.goes_by_arrival:
             return True
-        if leap <= LEAP_S * VIDEO_RATE or self._arrival_ns - self._anchor_ns < SETTLED_NS:
-            return False
-        least_ns = self._least_of_minute.least_ns
-        return least_ns is not None and least_ns - self._late_ns(show) > LEAP_S * SECOND_NS
+        return self._trust.leaps(leap, show, self._arrival_ns)
 
     def _learn_reorder(self) -> None:
         """Parameter sets may say that nothing is reordered where it is; a clock that counts down is no such stream."""
@@ -173,24 +135,11 @@ class VideoTimeline:
         self._may_reorder = self._number - number <= AGAIN and self._peak > peak
         self._back = (self._number, self._peak)
 
-    def _late_ns(self, show: int) -> int:
-        return self._arrival_ns - show * 100_000 // 9
-
-    def _see(self, show: int) -> None:
-        late_ns = self._late_ns(show)
-        self._lateness.see(late_ns, self._arrival_ns)
-        self._least_of_minute.see(late_ns, self._arrival_ns)
-
-    def _by_arrival(self, elapsed: int) -> int:
-        """As long after the latest picture as it came, but not ahead of arrival: each late read would add to that."""
-        since_anchor = (self._arrival_ns - self._anchor_ns) * 9 // 100_000
-        return max(min(self._latest + elapsed, self._anchor + since_anchor), self._latest + 1)
-
-    def _rebase(self, step: int) -> int:
-        """Go on `step` after the latest picture, whatever the camera's clock says."""
-        show = self._latest + step
+    def _rebase(self, *, for_good: bool = False) -> tuple[int, bool]:
+        """Go on after the latest picture, whatever the camera's clock says."""
+        show, is_news = self._trust.was_set(self._unwrapped, self._latest, self._arrival_ns, for_good=for_good)
         self._offset = show - self._unwrapped
-        return show
+        return show, is_news
 
     def _decode_time(self, show: int) -> int:
         """Decoding times are the showing times in ascending order, held back as deep as pictures are reordered.

@@ -5,7 +5,7 @@ is missing is thrown away; the next one says so.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from edge.rtsp.nal import VCL, Kind, NalRules
@@ -15,8 +15,6 @@ from edge.rtsp.units import AccessUnit
 
 MOST_UNIT_BYTES: Final = 16 << 20
 MOST_NALS: Final = 512
-MOST_PARTS: Final = 65_536
-"""Pieces of one unit; each costs memory beside its bytes."""
 WATCHED_UNITS: Final = 30
 WATCHED_RANDOM_ACCESSES: Final = 4
 """So many first units, and first random access pictures, are searched for start codes; all are once one was found."""
@@ -116,21 +114,20 @@ class Assembly:
             return
         if kind is Kind.LEADING:
             self._leading(nal)
-        self.add((nal,), len(nal))
+        self.add(nal)
 
-    def add(self, pieces: Sequence[bytes | bytearray], size: int) -> None:
-        """Add a NAL unit of `size` bytes to the open unit."""
+    def add(self, nal: bytes | bytearray) -> None:
+        """Add a NAL unit to the open unit."""
         if self._damaged:
             return
-        if pieces[-1][-1:] in (b"", b"\x00"):  # cameras pad; no NAL unit ends in a zero
-            pieces = (b"".join(pieces).rstrip(b"\x00"),)
-            size = len(pieces[0])
-        is_long = self._size + size > MOST_UNIT_BYTES or len(self._parts) + len(pieces) > MOST_PARTS
-        if is_long or self._nals >= MOST_NALS:
+        if nal.endswith(b"\x00"):  # cameras pad; no NAL unit ends in a zero
+            nal = nal.rstrip(b"\x00")
+        size = len(nal)
+        if self._size + size > MOST_UNIT_BYTES or self._nals >= MOST_NALS:
             self.damage()
             return
         self._parts.append(_LENGTH.pack(size))
-        self._parts += pieces
+        self._parts.append(nal)
         self._size += 4 + size
         self._nals += 1
 

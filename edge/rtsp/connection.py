@@ -35,7 +35,7 @@ class Connection(asyncio.BufferedProtocol):
     """Reads when the loop says so, and after `read_paced` at the pacer's ticks."""
 
     def __init__(self, clock: Clock, pacer: Pacer, listener: Listener) -> None:
-        self.demultiplexer = Demultiplexer()
+        self.demultiplexer = Demultiplexer(pacer.buffer)
         self._clock = clock
         self._pacer = pacer
         self._listener = listener

@@ -17,6 +17,7 @@ from edge.rtsp.rtp import FOLLOWERS, RTP_HEADER_BYTES, Reception
 
 BUFFER_BYTES: Final = 262_144
 LEAST_ROOM_BYTES: Final = 65_536
+"""What a buffer has left behind the longest frame or message that is not whole yet."""
 MOST_GARBAGE_BYTES: Final = 1 << 20
 """So much that is neither message nor frame, and the connection is given up."""
 FAILED_MESSAGE_BYTES: Final = 1024
@@ -38,12 +39,17 @@ class Track(Protocol):
 
 
 class Demultiplexer:
-    """Takes apart what a connection receives."""
+    """Takes apart what a connection receives.
 
-    def __init__(self, buffer_bytes: int = BUFFER_BYTES) -> None:
+    Many may share one `buffer`, which then stays in the processor's cache: each keeps what it could not take yet, and
+    puts it back in front of what comes next.
+    """
+
+    def __init__(self, buffer: bytearray | None = None) -> None:
         self.garbage_bytes = 0
-        self._buffer = bytearray(buffer_bytes)
+        self._buffer = bytearray(BUFFER_BYTES) if buffer is None else buffer
         self._view = memoryview(self._buffer)
+        self._rest = b""
         self._start = 0
         self._end = 0
         self._tracks: dict[int, Track] = {}
@@ -57,7 +63,10 @@ class Demultiplexer:
         self._reports[channel + 1] = track
 
     def get_buffer(self) -> memoryview:
-        """Room for the next bytes, at least LEAST_ROOM_BYTES."""
+        """Room for the next bytes, at least LEAST_ROOM_BYTES; `received` follows before others use a shared buffer."""
+        rest = self._rest
+        self._start, self._end = 0, len(rest)
+        self._view[: self._end] = rest
         return self._view[self._end :]
 
     def received(self, count: int, arrival_ns: int) -> list[Response | Request]:
@@ -69,7 +78,7 @@ class Demultiplexer:
         messages: list[Response | Request] = []
         while self._start < self._end and self._step(messages, arrival_ns):
             pass
-        self._make_room()
+        self._rest = bytes(self._view[self._start : self._end])
         return messages
 
     def _step(self, messages: list[Response | Request], arrival_ns: int) -> bool:
@@ -194,12 +203,3 @@ class Demultiplexer:
             if end - size >= search_from and buffer[end - size : end] == _MESSAGE[:size]
         ]
         return min((place for place in places if place >= 0), default=end)
-
-    def _make_room(self) -> None:
-        """Begin at the front again when nothing is left, or move what is left there when room gets short."""
-        if self._start == self._end:
-            self._start = self._end = 0
-        elif len(self._buffer) - self._end < LEAST_ROOM_BYTES:
-            rest = self._end - self._start
-            self._view[:rest] = bytes(self._view[self._start : self._end])
-            self._start, self._end = 0, rest

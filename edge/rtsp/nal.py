@@ -33,7 +33,7 @@ class Kind(Enum):
     """Says nothing that a file needs."""
 
 
-VCL = frozenset({Kind.PICTURE, Kind.PICTURE_REST, Kind.RANDOM_ACCESS})
+VCL = (Kind.PICTURE, Kind.PICTURE_REST, Kind.RANDOM_ACCESS)
 
 
 class NalRules(ABC):

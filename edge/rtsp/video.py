@@ -9,13 +9,16 @@ import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from edge.rtsp.assembly import MOST_PARTS, MOST_UNIT_BYTES, Assembly
+from edge.rtsp.assembly import MOST_UNIT_BYTES, Assembly
 from edge.rtsp.nal import NalRules, Payload
 from edge.rtsp.parameter_sets import ParameterSets
 from edge.rtsp.rtp import FOLLOWERS, Reception, frame_end, parse_rtp
 
 if TYPE_CHECKING:
     from edge.rtsp.units import AccessUnit
+
+MOST_PIECES: Final = 65_536
+"""Of a NAL unit that does not end; each costs memory beside its bytes."""
 
 _PLAIN: Final = 0x8000
 """RTP version 2 without padding, extension, contributing sources and marker."""
@@ -101,7 +104,7 @@ class VideoTrack:
     def _check_size(self, more_bytes: int) -> None:
         """Give up a NAL unit that does not end."""
         self._open_bytes += more_bytes
-        if self._open_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_PARTS:
+        if self._open_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_PIECES:
             self._discard_nal()
 
     def _take(self, buffer: bytearray, start: int, after: int, arrival_ns: int) -> bool:
@@ -193,13 +196,14 @@ class VideoTrack:
         self._middle = self.rules.middle(head)
 
     def _close_nal(self) -> None:
-        """The last fragment of a NAL unit has come."""
+        """The last fragment of a NAL unit has come: join all while the processor's cache has them."""
         self._middle = None
-        pieces, self._pieces = self._pieces, []
+        nal = b"".join(self._pieces)
+        self._pieces = []
         if self._whole_needed:
-            self._assembly.nal(b"".join(pieces))
+            self._assembly.nal(nal)
         else:
-            self._assembly.add(pieces, sum(map(len, pieces)))
+            self._assembly.add(nal)
 
     def _discard_nal(self) -> None:
         """The last fragment of the open NAL unit never came: what it belongs to is damaged."""

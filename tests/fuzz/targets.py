@@ -195,7 +195,7 @@ class _Receiver:
         self.video = VideoTrack(H264Rules() if h264 else H265Rules(), 96, H264_SETS if h264 else H265_SETS)
         sound = AudioFormat.aac(b"\x14\x08") if audio == "aac" else AudioFormat.g711("pcma")
         self.audio: AudioTrack = AacTrack(97, sound.samples_per_unit) if audio == "aac" else G711Track(97)
-        self.demultiplexer = Demultiplexer(1 << 17)
+        self.demultiplexer = Demultiplexer(bytearray(1 << 17))
         self.demultiplexer.bind(VIDEO_CHANNEL, self.video)
         self.demultiplexer.bind(AUDIO_CHANNEL, self.audio)
         self.segmenter = Segmenter("h264" if h264 else "h265", sound, 2, 0)

@@ -140,7 +140,7 @@ def test_disk_that_turns_read_only_in_a_segment_leaves_it_to_recovery(
         append(part, pieces)
 
     monkeypatch.setattr(PartFile, "append", counted)
-    for call in ("write", "pwrite", "ftruncate", "rename", "unlink", "mkdir"):
+    for call in ("writev", "pwrite", "ftruncate", "rename", "unlink", "mkdir"):
         monkeypatch.setattr(os, call, guarded(getattr(os, call)))
 
     async def scenario() -> None:
@@ -222,7 +222,7 @@ def fails_once(really, chosen: int):
 @pytest.mark.parametrize("at_once", [False, True], ids=["the loop hears at once", "the loop hears late"])
 @pytest.mark.parametrize(
     ("call", "chosen"),
-    [("write", 1), ("write", 2), ("write", 4), ("write", 8), ("pwrite", 1), ("fdatasync", 1), ("fdatasync", 2)],
+    [("writev", 1), ("writev", 2), ("writev", 4), ("writev", 8), ("pwrite", 1), ("fdatasync", 1), ("fdatasync", 2)],
 )
 def test_disk_that_fails_once_costs_no_more_than_the_pause(tmp_path: Path, clip, monkeypatch, call, chosen, at_once):
     """Whichever call it is, also where newer segments have begun by the time that the loop hears of it."""

@@ -14,6 +14,9 @@ from edge.demo.main import CameraSpec
 from edge.demo.server import Connection
 
 KILLS = 20
+EARLY_S = (0.3, 1.7)
+LATE_S = (3.5, 5.0)
+"""By then the cameras are read at ticks, which costs more than while they are read at once."""
 CHANNELS = 6
 CLIP = ClipSpec("kills", width=160, height=96, fps=15, seconds=4, bitrate=100_000)
 MOST_LOST_S = 1.0
@@ -47,7 +50,7 @@ def lost_s(segments: list[tuple[float, Path]], plays: list[float], kills: list[f
     return lost
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_recorder_killed_20_times_told_of_every_file_once_and_lost_at_most_a_second_each(tmp_path, mosquitto, plays):
     """20 kills at random moments: files = events, contiguous, published; a kill costs a channel at most a second."""
     seed = random.randrange(1 << 32)
@@ -60,9 +63,9 @@ def test_recorder_killed_20_times_told_of_every_file_once_and_lost_at_most_a_sec
         Consumer(mosquitto.port) as consumer,
         recording_site(cameras.urls, tmp_path / "site", segment_s=2, broker_port=mosquitto.port, started=False) as site,
     ):
-        for _ in range(KILLS):
+        for number in range(KILLS):
             site.start()
-            time.sleep(moments.uniform(0.3, 1.7))
+            time.sleep(moments.uniform(*(EARLY_S if number % 2 else LATE_S)))
             kills.append(time.time())
             site.kill()
         site.start()

@@ -88,19 +88,19 @@ def test_unreadable_part_is_kept_under_a_name_that_nobody_owns(store: Store):
 
 
 def failing_write(store: Store, error: int, written: int):
-    """os.write that takes a few bytes and then fails."""
-    really, state = os.write, {"left": written}
+    """os.writev that takes a few bytes and then fails."""
+    really, state = os.writev, {"left": written}
 
-    def write(descriptor: int, data) -> int:
+    def writev(descriptor: int, pieces) -> int:
         if "lobby" not in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
-            return really(descriptor, data)
+            return really(descriptor, pieces)
         if not state["left"]:
             raise OSError(error, os.strerror(error))
-        taken = really(descriptor, data[: state["left"]])
+        taken = really(descriptor, [b"".join(pieces)[: state["left"]]])
         state["left"] -= taken
         return taken
 
-    return write
+    return writev
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_write_that_fails_half_way_is_cut_off_again(store: Store, monkeypatch, e
     part = store.create(NAME, b"head")
     part.append([b"whole"])
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", failing_write(store, error, 3))
+        patch.setattr(os, "writev", failing_write(store, error, 3))
         with pytest.raises(kind):
             part.append([b"to", b"rn"])
     assert part.bytes == 9
@@ -125,7 +125,7 @@ def test_torn_tail_that_could_not_be_cut_off_is_not_in_the_finished_file(store: 
     part = store.create(NAME, b"head")
     part.append([b"whole"])
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", failing_write(store, errno.EIO, 3))
+        patch.setattr(os, "writev", failing_write(store, errno.EIO, 3))
         patch.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
         with pytest.raises(StorageMissing):
             part.append([b"torn"])
@@ -133,7 +133,7 @@ def test_torn_tail_that_could_not_be_cut_off_is_not_in_the_finished_file(store: 
     assert (store.root / NAME.path).read_bytes() == b"headwhole"
 
 
-@pytest.mark.parametrize("call", ["write", "fsync"])
+@pytest.mark.parametrize("call", ["writev", "fsync"])
 def test_segment_that_cannot_be_begun_leaves_nothing(store: Store, monkeypatch, call: str):
     """Neither a file nor a descriptor; also where its head is torn or its name not safe."""
     store.check()
@@ -158,7 +158,7 @@ def test_error_of_the_disk_stays_a_storage_error_when_cleaning_up_fails_too(stor
 
     part = store.create(NAME, b"head")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", refuse)
+        patch.setattr(os, "writev", refuse)
         patch.setattr(Path, "unlink", refuse)
         with pytest.raises(StorageMissing):
             part.append([b"picture"])

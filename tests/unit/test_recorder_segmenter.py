@@ -24,7 +24,7 @@ from rtp_packets import H264_OTHER_SETS, H264_SETS
 
 from edge.codec.formats import VideoFormat
 from edge.recorder.operations import OpenSegment, Totals
-from edge.recorder.segmenter import FRAGMENT_TICKS, MOST_SAMPLE_BYTES, Segmenter
+from edge.recorder.segmenter import FRAGMENT_NS, FRAGMENT_TICKS, MOST_SAMPLE_BYTES, Segmenter
 from edge.recorder.sound import MOST_WAITING
 
 
@@ -116,7 +116,7 @@ def test_stream_without_keyframes_is_recorded_from_a_recovery_point_after_a_minu
 
 
 def test_stream_of_long_gops_is_recorded_in_one_segment():
-    """A camera with a keyframe every five minutes: a long segment, in fragments of half a second all the same."""
+    """A camera with a keyframe every five minutes: a long segment, in short fragments all the same."""
     segments = record([picture(n, key=n % 7500 == 0) for n in range(7000)], segment_s=60)
     assert [len(segment.sizes) for segment in segments] == [7000]
     assert max(one.video_ticks for one in segments[0].fragments) <= FRAGMENT_TICKS
@@ -135,8 +135,8 @@ def test_tick_hands_over_what_waits_too_long():
     segmenter = Segmenter("h264", None, SEGMENT_S, WALL_OFFSET_NS)
     for unit in stream(5):
         segmenter.add_video(unit)
-    assert segmenter.tick(START_NS + 400_000_000) == []
-    (write,) = segmenter.tick(START_NS + 540_000_000)
+    assert segmenter.tick(START_NS + FRAGMENT_NS) == []
+    (write,) = segmenter.tick(START_NS + 40_000_000 + FRAGMENT_NS)
     assert len(write.runs[0].sizes) == 3
     assert segmenter.tick(START_NS + 10 * SECOND) == []
 

@@ -1,11 +1,11 @@
 """What is missing, endless or strange in a video stream costs a bounded amount, and is told."""
 
-
 import pytest
 from h264_pieces import IDR, IDR_REST, P2, P_REST, SEI, M, P, fu, give, told, track_of
 from rtp_packets import frame, nal, rtp
 
-from edge.rtsp.assembly import MOST_NALS, MOST_PARTS, MOST_UNIT_BYTES
+from edge.rtsp.assembly import MOST_NALS, MOST_UNIT_BYTES
+from edge.rtsp.video import MOST_PIECES
 
 
 def test_unit_without_end_is_given_up():
@@ -29,23 +29,23 @@ def test_fragments_without_body_are_given_up(size):
     head, crumb, _ = fu(nal("6588", 60), 9, 10)
     crumb = crumb[: 2 + size]
     give(track, [(head, 1)])
-    data = bytearray(b"".join(frame(rtp(crumb, 1 + n, 1)) for n in range(MOST_PARTS + 10)))
+    data = bytearray(b"".join(frame(rtp(crumb, 1 + n, 1)) for n in range(MOST_PIECES + 10)))
     track.consume(data, 0, len(data), 0, 0)
     assert not track._pieces
 
 
 def test_slices_in_crumbs_are_given_up():
-    """Crumbs of many slices do not pile up in one unit either."""
+    """Crumbs are joined slice by slice, and a picture of too many slices is given up."""
     track = track_of()
     give(track, [(P, number, M) for number in range(40)])
     give(track, [(P, 40)], 40)
     payloads = fu(nal("4140", 300), *range(1, 299))
     number = 41
-    for _ in range(MOST_PARTS // 290):
+    for _ in range(MOST_NALS + 10):
         data = bytearray(b"".join(frame(rtp(payload, number + at, 40)) for at, payload in enumerate(payloads)))
         track.consume(data, 0, len(data), 0, 0)
         number += len(payloads)
-        assert len(track._assembly._parts) <= MOST_PARTS + MOST_NALS
+        assert len(track._assembly._parts) <= 2 * MOST_NALS
     give(track, [(P2, 41, M)], number)
     assert told(track)[40:] == [(41, [P2], "L")]
 
