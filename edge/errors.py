@@ -6,6 +6,9 @@ SaksiError
 ├── Mp4Error               a file is not one of our fragmented MP4 files
 ├── OutboxLocked           another process holds this outbox
 ├── OutboxUnavailable      the disk does not take an event now (in edge.bus.database)
+├── JournalUnavailable, JournalDamaged, JournalLocked, JournalTooNew
+│                          the journal cannot be used (in edge.journal.errors)
+├── NoAnswer               a process did not answer a command in time
 ├── EventError             an event, message or topic is not what it should be (in edge.events.errors)
 ├── StorageError           a segment cannot be written; .reason as in `recording_stopped`
 │   ├── StorageMissing     the storage root is not the one that was marked
@@ -115,3 +118,7 @@ class Unsupported(CameraError):  # noqa: N818 - named for the state
     """The camera offers no video that Saksi records (H.264 or H.265 over TCP)."""
 
     reason: ClassVar[StopReason] = "unsupported"
+
+
+class NoAnswer(SaksiError):  # noqa: N818 - named for the state
+    """A process did not answer a command in time."""

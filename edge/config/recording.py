@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from edge.config.section import Section
+from edge.config.validating import Thresholds
 from edge.config.values import ChannelId, DisplayName, FilePath, Fingerprint, Size, Url
 
 
@@ -104,11 +105,29 @@ class ChannelConfig(Section):
     enabled: bool = Field(
         default=True, description="Records this channel; false leaves the camera alone and keeps what was recorded."
     )
+    max_age_days: float | None = Field(
+        default=None,
+        gt=0,
+        le=3650,
+        description="Segments of this channel older than this are deleted even where there is room;"
+        " null leaves it to retention.max_age_days.",
+        examples=[7],
+    )
+    max_bytes: Size | None = Field(
+        default=None,
+        description="The oldest segments of this channel are deleted while it uses more than this; null sets no share.",
+        examples=["200GiB"],
+    )
     basic_auth: bool = Field(
         default=False,
         description="Sends the password readable although the camera offers Digest, where its Digest is broken.",
     )
     tls: TlsConfig = Field(default=TlsConfig(), description="How an rtsps:// camera is checked.")
+    validator: Thresholds | None = Field(
+        default=None,
+        description="Limits of this channel's pictures that differ from validator.thresholds, only those that do;"
+        " null uses the site's.",
+    )
 
     @property
     def label(self) -> str:

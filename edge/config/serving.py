@@ -40,7 +40,7 @@ class UserConfig(Section):
     """A person who may log in."""
 
     password_hash: SecretStr = Field(
-        description="Argon2 hash of the password, never the password itself.",
+        description="Argon2 hash of the password; `edge password` prints the line.",
         min_length=1,
         examples=["$argon2id$v=19$m=65536,t=3,p=4$..."],
     )
