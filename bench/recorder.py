@@ -4,8 +4,10 @@ One source of 1080p at 4 Mb/s for all. Alone, one after the other:
 
 floor     C: receive and write the same bytes, as soon as something comes
 floor 80  the same, all sockets once in 80 ms; the recorder reads every 180 ms
-saksi     `edge recorder`, segments of 10 s, Mosquitto beside it
-ffmpeg    one `ffmpeg -c copy -f segment -segment_time 10` a channel (up to 32 channels)
+saksi     `edge recorder`, segments of 60 s as by default, Mosquitto beside it
+ffmpeg    one `ffmpeg -c copy -f segment -segment_time 60` a channel (up to 32 channels)
+
+A minute is measured, so that each channel's share of a segment's end is in it, no more and no less.
 
 README.md says what the columns mean.
 """
@@ -26,9 +28,11 @@ import outbox
 import report
 import rig
 
-SEGMENT_S = 10
+SEGMENT_S = 60
 MOST_FFMPEG = 32
 STAGGER_S = 0.05
+FLOOR_S = 50
+"""The floor sends no keepalive: cameras hang up after a minute."""
 MIB = 1 << 20
 COLUMNS = (
     *("contestant", "channels", "% core/channel", "start s", "PSS MiB", "wake-ups/s", "source % core"),
@@ -65,8 +69,9 @@ class Result:
 class Bench:
     """Runs contestants against one source of cameras."""
 
-    def __init__(self, load: rig.Load, folder: Path, broker_port: int, seconds: float) -> None:
+    def __init__(self, load: rig.Load, folder: Path, broker_port: int, seconds: float, segment_s: int) -> None:
         self._load = load
+        self._segment_s = segment_s
         self._folder = folder
         self._broker_port = broker_port
         self._seconds = seconds
@@ -79,7 +84,7 @@ class Bench:
         began_s = time.monotonic()
         process = floor.start(self._floor, self._load.urls, target, pace_ms=pace_ms)
         try:
-            usage = self._measure([process.pid], began_s)
+            usage = self._measure([process.pid], began_s, most_s=FLOOR_S - self._warm_up_s)
             if process.poll() is not None:
                 raise SystemExit("the floor lost a camera")
         finally:
@@ -91,7 +96,7 @@ class Bench:
         """Our recorder."""
         target = self._folder / "saksi"
         began_s = time.monotonic()
-        with rig.recorder(target, self._load.urls, segment_s=SEGMENT_S, broker_port=self._broker_port) as process:
+        with rig.recorder(target, self._load.urls, segment_s=self._segment_s, broker_port=self._broker_port) as process:
             usage = self._measure([process.pid], began_s)
         files = [sorted(folder.rglob("*.mp4")) for folder in sorted((target / "storage").iterdir()) if folder.is_dir()]
         result = Result("saksi", self._load.count, usage, footage.look(files, self._load.clip))
@@ -105,7 +110,7 @@ class Bench:
         target = self._folder / "ffmpeg"
         target.mkdir()
         began_s = time.monotonic()
-        processes = [_ffmpeg(url, target, number) for number, url in enumerate(self._load.urls)]
+        processes = [_ffmpeg(url, target, number, self._segment_s) for number, url in enumerate(self._load.urls)]
         try:
             usage = self._measure([process.pid for process in processes], began_s)
         finally:
@@ -115,13 +120,14 @@ class Bench:
         shutil.rmtree(target)
         return result
 
-    def _measure(self, pids: Sequence[int], began_s: float) -> rig.Usage:
-        return rig.measure(pids, self._load.pid, began_s, warm_up_s=self._warm_up_s, seconds=self._seconds)
+    def _measure(self, pids: Sequence[int], began_s: float, most_s: float = 3600) -> rig.Usage:
+        seconds = min(self._seconds, most_s)
+        return rig.measure(pids, self._load.pid, began_s, warm_up_s=self._warm_up_s, seconds=seconds)
 
 
-def _ffmpeg(url: str, folder: Path, number: int) -> subprocess.Popen:
+def _ffmpeg(url: str, folder: Path, number: int, segment_s: int) -> subprocess.Popen:
     command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v"]
-    command += ["-c", "copy", "-f", "segment", "-segment_time", str(SEGMENT_S), "-reset_timestamps", "1"]
+    command += ["-c", "copy", "-f", "segment", "-segment_time", str(segment_s), "-reset_timestamps", "1"]
     return subprocess.Popen([*command, str(folder / f"{number}-%03d.mp4")], stderr=subprocess.DEVNULL)
 
 
@@ -172,7 +178,7 @@ def ratio_table(rows: Sequence[dict]) -> str:
     return report.table(names, [*cells, ["goal", "<= 0.50", "<= 3.50", "", "<= 0.15"]])
 
 
-def run(counts: Sequence[int], seconds: float, only: Sequence[str]) -> list[Result]:
+def run(counts: Sequence[int], seconds: float, segment_s: int, only: Sequence[str]) -> list[Result]:
     """All contestants at all numbers of channels."""
     results: list[Result] = []
     folder = Path(tempfile.mkdtemp(prefix="saksi-bench-"))
@@ -183,7 +189,7 @@ def run(counts: Sequence[int], seconds: float, only: Sequence[str]) -> list[Resu
             port = stack.enter_context(outbox.mosquitto(broker_folder))
             for count in counts:
                 with rig.cameras(count, rig.clip_1080p()) as load:
-                    bench = Bench(load, folder, port, seconds)
+                    bench = Bench(load, folder, port, seconds, segment_s)
                     turns: list[tuple[str, Callable[[], Result]]] = [
                         ("floor", lambda bench=bench: bench.floor(0)),
                         ("floor 80", lambda bench=bench: bench.floor(80)),
@@ -202,17 +208,19 @@ def run(counts: Sequence[int], seconds: float, only: Sequence[str]) -> list[Resu
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channels", default="8,32,100,200")
-    parser.add_argument("--seconds", type=float, default=20, help="of steady state, after 10 s of warm-up")
-    parser.add_argument("--quick", action="store_true", help="8 and 32 channels, 10 s")
+    parser.add_argument("--seconds", type=float, default=60, help="of steady state, after 10 s of warm-up")
+    parser.add_argument("--segment-s", type=int, default=SEGMENT_S, help="length of the segments")
+    parser.add_argument("--quick", action="store_true", help="8 and 32 channels, segments of 10 s, for 20 s")
     parser.add_argument("--only", default="floor,floor 80,saksi,ffmpeg", help="contestants")
     options = parser.parse_args()
     counts = (8, 32) if options.quick else [int(count) for count in options.channels.split(",")]
-    results = run(counts, 10 if options.quick else options.seconds, options.only.split(","))
+    seconds, segment_s = (20, 10) if options.quick else (options.seconds, options.segment_s)
+    results = run(counts, seconds, segment_s, options.only.split(","))
     print("\n" + report.table(COLUMNS, [result.row() for result in results]))
     if found := ratios(results):
         print("\n" + ratio_table(found))
     measured = [asdict(result) | {"core_percent_a_channel": result.percent} for result in results]
-    print(f"\nwritten to {report.write('recorder', {'segment_s': SEGMENT_S, 'measured': measured, 'ratios': found})}")
+    print(f"\nwritten to {report.write('recorder', {'segment_s': segment_s, 'measured': measured, 'ratios': found})}")
 
 
 if __name__ == "__main__":
