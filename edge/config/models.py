@@ -10,6 +10,7 @@ from edge.config.recording import ChannelConfig, RetentionConfig, StorageConfig
 from edge.config.secret_file import read_secret
 from edge.config.section import Port, Section
 from edge.config.serving import LivestreamConfig, WebConfig
+from edge.config.validating import Thresholds
 from edge.config.values import FilePath, Host, HttpUrl, SiteId, SyslogUrl, TimeZone
 
 _MOST_CHANNELS = 512
@@ -53,6 +54,9 @@ class ValidatorConfig(Section):
         ge=1,
         le=100,
         description="Looks in a row that must agree before a channel changes its state; more are slower and calmer.",
+    )
+    thresholds: Thresholds = Field(
+        default=Thresholds(), description="Limits that the pictures of all channels are held against."
     )
 
 

@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-Look = Literal["normal", "black", "frozen", "noise", "bars"]
+Look = Literal["normal", "black", "frozen", "noise", "bars", "covered", "blurred", "no_signal"]
 Picture = NDArray[np.uint8]
 
 # A glyph is five rows of three dots, one octal digit a row.
@@ -23,6 +23,8 @@ _BARS = ((180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 18
 _LUMA_BLACK = 16
 _LUMA_WHITE = 235
 _CHROMA_NONE = 128
+_BLUE = (41, 240, 110)
+_COVERED = 0.85  # of the height
 
 
 def text_dots(text: str) -> Picture:
@@ -55,11 +57,16 @@ class Scene:
 
     def _draw(self, index: int) -> Picture:
         picture = self._still.copy()
-        if self._look in {"normal", "noise"}:
+        if self._look == "blurred":
+            self._draw_passers_by(picture, index)
+            picture[: self._height] = _blurred(picture[: self._height], max(self._height // 36, 2))
+        if self._look in {"normal", "noise", "blurred", "covered"}:
             top, left = self._random.integers(0, 64, 2)
             picture[: self._height] += self._noise[top : top + self._height, left : left + self._width]
-        if self._look in {"normal", "frozen"}:
+        if self._look in {"normal", "frozen", "covered"}:
             self._draw_passers_by(picture, index)
+        if self._look == "covered":
+            self._cover(picture)
         minutes, seconds = divmod(index / self._fps, 60)
         self._write(picture, 0, self._name)
         self._write(picture, 1, f"{minutes:02.0f}:{seconds:05.2f} {index:04d}")
@@ -72,6 +79,9 @@ class Scene:
         luma = picture[:height]
         if self._look in {"black", "noise"}:
             luma[:] = _LUMA_BLACK
+        elif self._look == "no_signal":
+            luma[:], chroma[0], chroma[1] = _BLUE
+            self._write_at(picture, (self._height // 2, self._width // 3), "NO SIGNAL", _LUMA_WHITE, _BLUE[0])
         elif self._look == "bars":
             for bar, (y, u, v) in enumerate(_BARS):
                 left, right = width * bar // len(_BARS), width * (bar + 1) // len(_BARS)
@@ -94,9 +104,38 @@ class Scene:
             top = int((1 + np.cos(seconds * speed_y + figure)) / 2 * (self._height - side))
             picture[top : top + side, left : left + side] = 60 + 60 * figure
 
+    def _cover(self, picture: Picture) -> None:
+        """Lay a cloth over most of the view: no edges, little light, the noise of the sensor."""
+        rows = int(self._height * _COVERED)
+        top, left = self._random.integers(0, 64, 2)
+        noise = self._noise[top : top + rows, left : left + self._width]
+        picture[self._height - rows : self._height] = 56 + noise // 3
+        chroma = picture[self._height :].reshape(2, self._height // 2, self._width // 2)
+        chroma[:, (self._height - rows) // 2 :] = _CHROMA_NONE
+
     def _write(self, picture: Picture, line: int, text: str) -> None:
-        scale = max(self._height // 90, 2)
+        scale = self._text_scale
+        self._write_at(picture, (scale * (2 + 8 * line), 2 * scale), text, _LUMA_WHITE, _LUMA_BLACK)
+
+    def _write_at(self, picture: Picture, place: tuple[int, int], text: str, ink: int, paper: int) -> None:
+        """Write at (top, left), the part that fits."""
+        scale, (top, left) = self._text_scale, place
         dots = np.kron(np.pad(text_dots(text), ((1, 1), (1, 0))), np.ones((scale, scale), dtype=np.uint8))
-        top = scale * (2 + 8 * line)
-        field = picture[top : top + dots.shape[0], 2 * scale : min(2 * scale + dots.shape[1], self._width)]
-        field[:] = np.where(dots[:, : field.shape[1]], _LUMA_WHITE, _LUMA_BLACK)
+        field = picture[top : top + dots.shape[0], left : min(left + dots.shape[1], self._width)]
+        field[:] = np.where(dots[:, : field.shape[1]], ink, paper)
+
+    @property
+    def _text_scale(self) -> int:
+        return max(self._height // 90, 2)
+
+
+def _blurred(plane: Picture, radius: int) -> Picture:
+    """A plane out of focus: three means over squares of 2 * radius + 1 come close to a Gaussian."""
+    values = plane.astype(np.float32)
+    for axis in (0, 1, 0, 1, 0, 1):
+        padding = [(radius + 1, radius) if side == axis else (0, 0) for side in (0, 1)]
+        sums = np.cumsum(np.pad(values, padding, mode="edge"), axis=axis, dtype=np.float64)
+        ahead = np.take(sums, range(2 * radius + 1, sums.shape[axis]), axis=axis)
+        behind = np.take(sums, range(sums.shape[axis] - 2 * radius - 1), axis=axis)
+        values = ((ahead - behind) / (2 * radius + 1)).astype(np.float32)
+    return values.astype(np.uint8)

@@ -83,7 +83,7 @@ class ReplayRequests:
                 continue
             wanted = self._turn(source).wanted(due[source], now_ns)
             if wanted:
-                chosen[name] = self._request(source, wanted, now_ns)
+                chosen[name] = self._request(source, wanted, tracks[source].missing, now_ns)
         return list(chosen.values())
 
     def sent(self, request: Request) -> None:
@@ -115,9 +115,12 @@ class ReplayRequests:
         del self._open[request.source.process]
         self._turn(request.source).over(request, fruitful=fruitful, now_ns=now_ns)
 
-    def _request(self, source: Source, wanted: Ranges, now_ns: int) -> Request:
-        """The first wanted numbers; received ones between them come again, which costs less than many requests."""
-        numbers = wanted.up_to(wanted.first + MOST_NUMBERS - 1)
+    def _request(self, source: Source, wanted: Ranges, missing: Ranges, now_ns: int) -> Request:
+        """The first wanted numbers, and what is missing behind them though not overdue yet: it may come twice then.
+
+        Received ones between them come again, which costs less than many requests.
+        """
+        numbers = (missing - missing.up_to(wanted.first - 1)).up_to(wanted.first + MOST_NUMBERS - 1)
         command = ReplayCommand(
             transaction=self._new_transaction(), epoch=source.epoch, from_=numbers.first, to=numbers.last
         )

@@ -11,7 +11,6 @@ A crash between any two steps leaves a `.part.mp4` that can be cut back to its l
 import errno
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,8 +53,11 @@ class Store:
         """The name, or where a file of that name is there already, one that is some milliseconds later."""
         self.check()
         with storage_errors(self.root):
-            if shutil.disk_usage(self.root).free < LEAST_FREE_BYTES:
+            disk = os.statvfs(self.root)
+            if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
                 raise OSError(errno.ENOSPC, "less than 4 MiB are free")
+            if disk.f_files and not disk.f_favail:
+                raise OSError(errno.ENOSPC, "it takes no further file, though it has bytes free (df -i shows it)")
             while (self.root / name.path).exists() or (self.root / name.part_path).exists():
                 name = name.later(1)
         return name

@@ -21,6 +21,8 @@ from edge.recordings.segment import CHANNEL_FOLDER, DAY_FOLDER, MARK_FILE, Segme
 
 MOST_COUNTED: Final = 10_000
 """In one folder that is not ours; more are not worth the time."""
+LEAST_FREE_FILES: Final = 64
+"""With fewer a site of many channels has none tomorrow: each needs a folder a day and a file at a time."""
 _OURS: Final = frozenset({MARK_FILE, f"{MARK_FILE}.new", "lost+found"})
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -51,6 +53,14 @@ class Space:
     used_bytes: int
     free_bytes: int
     read_only: bool
+    total_files: int = 0
+    """How many files there can be; 0 where the file system has no such limit."""
+    free_files: int = 0
+
+    @property
+    def is_short_of_files(self) -> bool:
+        """Whether the next files will not fit although there may be bytes free."""
+        return self.total_files > 0 and self.free_files < LEAST_FREE_FILES
 
 
 class Tree:
@@ -84,6 +94,8 @@ class Tree:
             used_bytes=(found.f_blocks - found.f_bfree) * found.f_frsize,
             free_bytes=found.f_bavail * found.f_frsize,
             read_only=bool(found.f_flag & os.ST_RDONLY),
+            total_files=found.f_files,
+            free_files=found.f_favail,
         )
 
     def layout(self) -> Layout:

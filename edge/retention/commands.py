@@ -3,31 +3,27 @@
 import getpass
 import json as json_text
 import os
-import queue
 import secrets
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 from zoneinfo import ZoneInfo
 
+from edge.bus.asking import Asking
 from edge.bus.broker import BrokerAddress, PahoBroker
-from edge.bus.connection import Change, Message
+from edge.bus.connection import Change
 from edge.clock import SystemClock
 from edge.config import Config, load
 from edge.errors import ConfigError, NoAnswer
 from edge.events.errors import EventError
 from edge.events.messages import ProtectCommand, Protection, ProtectReply
-from edge.events.topics import ProtectReplyTopic, ProtectTopic
 from edge.events.ulid import ulid
 from edge.events.values import parse_timestamp, timestamp
 
 ANSWER_S: Final = 10.0
 REFUSED: Final = 1
-_AGAIN_S: Final = 2.0
-"""A command is said again after that: retention may just be starting, and does nothing twice for one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +93,23 @@ def ask(config: Config, wish: Wish, *, answer_s: float = ANSWER_S) -> ProtectRep
     address = BrokerAddress(settings.host, settings.port, settings.username, settings.password)
     name = f"{config.site}-protect-{secrets.token_hex(4)}"
     broker = PahoBroker(address, name, clock=SystemClock(), durable=False, reconnect_s=(1, 2))
-    replies: queue.SimpleQueue[ProtectReply] = queue.SimpleQueue()
+    asking = Asking(broker)
     connected = threading.Event()
-
-    def came(message: Message) -> None:
-        broker.ack(message)
-        try:
-            reply = ProtectReply.parse(message.payload)
-        except EventError:
-            return
-        if reply.transaction == command.transaction:
-            replies.put(reply)
 
     def changed(change: Change) -> None:
         if change.connected:
             connected.set()
 
-    broker.subscribe(str(ProtectReplyTopic("retention")), came)
     broker.add_listener(changed)
     broker.start()
     try:
-        if not connected.wait(answer_s):
-            raise NoAnswer(f"the broker at {settings.host}:{settings.port} does not answer: is the site running?")
-        for _ in range(max(round(answer_s / _AGAIN_S), 1)):
-            broker.publish(str(ProtectTopic("retention")), command.to_json())
-            with suppress(queue.Empty):
-                return replies.get(timeout=min(_AGAIN_S, answer_s))
-        raise NoAnswer(
-            "retention does not answer: is it running? It may still carry this out: look with edge protected"
-        )
+        if connected.wait(answer_s):
+            return asking.ask(command, answer_s=answer_s)
+    except NoAnswer as error:
+        raise NoAnswer(f"{error} It may still carry this out: look with edge protected") from error
     finally:
         broker.stop(1.0)
+    raise NoAnswer(f"the broker at {settings.host}:{settings.port} does not answer: is the site running?")
 
 
 def _command(wish: Wish) -> ProtectCommand:

@@ -72,14 +72,14 @@ class Keeper:
         self._memory = state_dir / "storage.json"
         self._marked = MarkedRoot(config.storage.root, config.site, self._memory, marks=False)
         self._reserve = Reserve(state_dir)
-        self._voice = Voice(outbox, self._reserve.release)
-        self.index = Index(state_dir / "catalog.db", self._voice, clock)
+        self.voice = Voice(outbox, self._reserve.release)
+        self.index = Index(state_dir / "catalog.db", self.voice, clock)
         self.protections = Protections(outbox, lambda: self.index.catalog, state_dir / "protected.json")
-        self._receipts = Receipts(outbox, self.index.need, self._voice)
+        self._receipts = Receipts(outbox, self.index.need, self.voice)
         self._pruner = Pruner(self.index.need, self._receipts, clock, self._is_channel)
         self._credit = Credit(clock)
-        self._promise = Promise(outbox, self._voice, clock)
-        self.watch = DiskWatch(outbox, self._voice, clock, changed)
+        self._promise = Promise(outbox, self.voice, clock)
+        self.watch = DiskWatch(outbox, self.voice, clock, changed)
         self.doubted = threading.Event()
         """Set when segments may have been written that we never heard of."""
         self.harmed = threading.Event()
@@ -99,7 +99,7 @@ class Keeper:
 
     def look(self) -> None:
         """One round."""
-        self._voice.retry()
+        self.voice.retry()
         try:
             with Tree.held(self._marked) as tree:
                 if self._is_due("mount", MEASURE_S):
@@ -185,10 +185,12 @@ class Keeper:
                 raise done.fault
 
     def _decide(self, space: Space) -> Step:
-        room = Room(space.total_bytes, space.free_bytes + self._credit.bytes)
+        free_bytes = space.free_bytes + self._credit.bytes
+        if space.is_short_of_files:  # as if the disk were just over its limit: a hundredth of it goes, until files fit
+            free_bytes = min(free_bytes, self._policy.reserve_bytes(space.total_bytes) - 1)
         return decide(
             self.index.need(),
-            room,
+            Room(space.total_bytes, free_bytes),
             self._policy,
             self.protections.kept,
             self._age_now_ms(),
@@ -209,10 +211,10 @@ class Keeper:
         reserve_bytes = self._policy.reserve_bytes(now.space.total_bytes)
         facts = Facts(
             fault=now.fault,
-            free_bytes=now.space.free_bytes,
+            free_bytes=0 if now.space.is_short_of_files and now.stuck else now.space.free_bytes,
             min_free_bytes=self._policy.min_free_bytes,
             reserve_bytes=reserve_bytes,
-            stuck=now.stuck,
+            stuck="files" if now.space.is_short_of_files and now.stuck else now.stuck,
         )
         measure_due = self._is_due("measured", MEASURE_S)
         bytes_s = self._write_rate_bytes_s() if measure_due or self.watch.state != "ok" else 0.0
@@ -220,7 +222,7 @@ class Keeper:
         hours = forecast.hours_left(now.space.free_bytes, bytes_s, held=held)
         self.watch.see(Look(self._mount, now.space, facts, hours_left=hours))
         if measure_due:
-            self._voice.mention(self._measured(now.space, bytes_s, hours))
+            self.voice.mention(self._measured(now.space, bytes_s, hours))
             self.index.need().set_note("age_ms", self._age_ms)
 
     def _measured(self, space: Space, bytes_s: float, hours: float | None) -> DiskMeasured:

@@ -20,6 +20,7 @@ from edge.retention.device import HealthWatch
 from edge.retention.feed import TOPICS, Feed
 from edge.retention.keeper import Keeper
 from edge.retention.reserve import Reserve
+from edge.retention.sampling import Sampling
 
 LOOK_S: Final = 1.0
 _SOON_S: Final = 0.02
@@ -39,6 +40,7 @@ def run(config_path: Path) -> int:
 def _body(context: Context, config_path: Path) -> None:
     config, clock = context.config, context.clock
     keeper = Keeper(context.outbox, config, clock, HealthWatch(context.stop), context.changed)
+    sampling = Sampling.of(config_path, keeper.voice, clock)
     settings = config.broker
     address = BrokerAddress(settings.host, settings.port, settings.username, settings.password)
     broker = PahoBroker(address, f"{config.site}-retention-catalog", clock=clock)
@@ -71,10 +73,12 @@ def _body(context: Context, config_path: Path) -> None:
     try:
         while not context.stop.is_set():
             keeper.look()
+            sampling.look()
             context.stop.wait(LOOK_S if keeper.idle else _SOON_S)
     finally:
         desk.stop(_STOP_S)
         subscriber.stop(_STOP_S)
+        sampling.close()
         keeper.close()
 
 

@@ -60,6 +60,15 @@ class Losses:
             for epoch, ranges in self.missing.items()
         )
 
+    def lacks(self, epoch: str, first: int, last: int) -> bool:
+        """Whether any number of a range that was said to be missing is missing still, or is lost."""
+        empty = Intervals(_ADJACENT, MOST_RANGES)
+        for said in (self.missing, self.gone):
+            still = said.get(epoch, empty).without(self.recovered.get(epoch, empty))
+            if any(still.between(first, last + 1)):
+                return True
+        return False
+
     def count_gone(self) -> int:
         """How many events are lost for ever."""
         empty = Intervals(_ADJACENT, MOST_RANGES)

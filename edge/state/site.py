@@ -190,6 +190,7 @@ def _health(
     wanted = [channel for channel in channels if channel.status != "off"]
     nothing = bool(wanted) and not any(channel.status in ("recording", "picture_fault") for channel in wanted)
     recorder_gone = any(one.name == RECORDER and one.expected and one.status == "offline" for one in processes)
-    if nothing or recorder_gone or disk.state in ("full", "missing"):
+    starting = nothing and not trouble
+    if (nothing and not starting) or recorder_gone or disk.state in ("full", "missing"):
         return "down"
-    return "degraded" if trouble else "ok"
+    return "degraded" if trouble or starting else "ok"

@@ -11,6 +11,8 @@ STEP_S: Final = 2.0
 STEP_SHOWN_MS: Final = 3_600_000
 LOST_SHOWN_MS: Final = DAY_MS
 HARMED_SHOWN_MS: Final = 7 * DAY_MS
+MISSING_PATIENCE_MS: Final = 10_000
+"""Events that are missing were asked for again and mostly come within a second: for so long nobody is alarmed."""
 _RANK: Final = (
     ("events", "silent"),
     ("disk", "missing"),
@@ -32,7 +34,7 @@ def troubles(
     now_ms: int,
 ) -> tuple[Trouble, ...]:
     """All that is wrong, worst first."""
-    found = [*_silence(processes), *_of_processes(processes), *_of_channels(channels)]
+    found = [*_silence(processes), *_of_processes(processes), *_of_channels(channels, processes)]
     found += [*_of_disk(disk, channels, now_ms), *_of_events(state, now_ms), *_of_clock(state, now_ms)]
     return tuple(sorted(found, key=_weight))
 
@@ -65,10 +67,13 @@ def _of_processes(processes: Sequence[ProcessView]) -> Iterator[Trouble]:
         yield Trouble(severity, "process", process.name, code, process.since_ms, params)
 
 
-def _of_channels(channels: Sequence[ChannelView]) -> Iterator[Trouble]:
+def _of_channels(channels: Sequence[ChannelView], processes: Sequence[ProcessView]) -> Iterator[Trouble]:
     any_records = any(channel.status in ("recording", "picture_fault") for channel in channels)
+    starting = any(process.name == RECORDER and process.status == "online" for process in processes)
     for channel in channels:
         if channel.status in ("recording", "off"):
+            continue
+        if channel.status == "unknown" and starting:  # it has a minute before a channel counts as offline
             continue
         severity: Severity = "degraded" if any_records else "down"
         params = {"name": channel.name, "status": channel.status, "detail": channel.detail}
@@ -83,9 +88,9 @@ def _of_disk(disk: DiskView, channels: Sequence[ChannelView], now_ms: int) -> It
         bearable = disk.state == "low" or (disk.state == "faulty" and records)
         severity: Severity = "degraded" if bearable else "down"
         yield Trouble(severity, "disk", disk.mount or "", disk.state, disk.since_ms, params)
-    if disk.harmed is not None and now_ms - disk.harmed.time_ms <= HARMED_SHOWN_MS:
-        params_harmed = {"count": disk.harmed.count, "detail": disk.harmed.path}
-        yield Trouble("degraded", "disk", disk.mount or "", "harmed", disk.harmed.time_ms, params_harmed)
+    if disk.harmed is not None and now_ms - disk.harmed.at_ms <= HARMED_SHOWN_MS:
+        damage = {"count": disk.harmed.count, "detail": disk.harmed.path}
+        yield Trouble("degraded", "disk", disk.mount or "", "harmed", disk.harmed.at_ms, damage)
     if disk.smart == "failing":
         yield Trouble("degraded", "disk", disk.mount or "", "failing", disk.measured_ms, params)
     names = {channel.id: channel.name for channel in channels}
@@ -99,7 +104,7 @@ def _of_disk(disk: DiskView, channels: Sequence[ChannelView], now_ms: int) -> It
 def _of_events(state: SiteProjection, now_ms: int) -> Iterator[Trouble]:
     for name, losses in sorted(state.losses.items()):
         missing = losses.count_missing()
-        if missing:
+        if missing and losses.missing_ms is not None and now_ms - losses.missing_ms >= MISSING_PATIENCE_MS:
             yield Trouble("degraded", "events", name, "missing", losses.missing_ms, {"count": missing})
         for code, since_ms, count in (
             ("lost", losses.gone_ms, losses.count_gone()),

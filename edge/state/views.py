@@ -188,7 +188,7 @@ class PrunedView:
 class HarmedView:
     """Segments that were read back at random and are damaged: when, how many, and the path of one."""
 
-    time_ms: int
+    at_ms: int
     count: int
     path: str
 

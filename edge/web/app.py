@@ -24,6 +24,7 @@ from edge.web.assets import Assets, static_file
 from edge.web.door import Authentication, Door, log_in, log_out
 from edge.web.entrance import Entrance, own_hosts
 from edge.web.feed import Feed
+from edge.web.forgery import ForgeryGuard
 from edge.web.glance import glance
 from edge.web.health import HealthAnswer
 from edge.web.health import routes as health_routes
@@ -86,10 +87,10 @@ class WebApp:
             ],
             dependencies={name: Provide(part, sync_to_thread=False) for name, part in self._parts(assets).items()},
             exception_handlers={Exception: exception_handler(pages.error_page)},
-            middleware=[DefineMiddleware(Authentication, door=self.door)],
-            csrf_config=CSRFConfig(
-                csrf_secret(site.config.state_dir), cookie_name=CSRF_COOKIE, cookie_httponly=True, cookie_samesite="lax"
-            ),
+            middleware=[
+                DefineMiddleware(Authentication, door=self.door),
+                DefineMiddleware(ForgeryGuard, config=csrf_config(site.config.state_dir)),
+            ],
             compression_config=CompressionConfig(
                 "gzip", gzip_compress_level=5, minimum_size=_COMPRESS_FROM_BYTES, exclude=_NOT_COMPRESSED
             ),
@@ -134,6 +135,12 @@ def _say_failure(task: asyncio.Task[None]) -> None:
 def create_app(site: Site) -> WebApp:
     """The web application of a site; raises ConfigError where an account cannot be read."""
     return WebApp(site)
+
+
+def csrf_config(state_dir: Path) -> CSRFConfig:
+    """How tokens of forms are made and where they are kept."""
+    secret = csrf_secret(state_dir)
+    return CSRFConfig(secret, cookie_name=CSRF_COOKIE, cookie_httponly=True, cookie_samesite="lax")
 
 
 def csrf_secret(state_dir: Path) -> str:

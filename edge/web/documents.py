@@ -1,19 +1,12 @@
 """The documents of the API about how a site is now; times are RFC 3339 in UTC. Knows no request."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from edge.state.views import About, ChannelStatus, DiskState, Health, ProcessStatus, Severity
-
-if TYPE_CHECKING:
-    Time = str  # RFC 3339, UTC, with milliseconds
-else:
-    Time = datetime  # the OpenAPI document calls only this type a date-time; msgspec writes what it is given
-Seconds = Annotated[float, Meta(description="Seconds.")]
-Bytes = Annotated[int, Meta(description="Bytes.")]
-Count = Annotated[int, Meta(ge=0)]
+from edge.web.fields import Bytes, Count, Seconds, Time
+from edge.web.keeping import DiskDocument, ProtectedDocument
 
 
 class TroubleDocument(Struct, frozen=True):
@@ -133,6 +126,7 @@ class ChannelDocument(Struct, frozen=True):
     dropped_s_24h: float
     backlog_bytes: Annotated[int | None, Meta(description="What the recorder holds and the disk has not taken yet.")]
     livestream: LivestreamDocument | None
+    protected: Annotated[list[ProtectedDocument], Meta(description="Kept from deletion; see `/api/protections`.")]
 
 
 class ProcessDocument(Struct, frozen=True):
@@ -153,47 +147,6 @@ class ProcessDocument(Struct, frozen=True):
     stopped: Annotated[str | None, Meta(description="`clean` or `failed`, where it said how it ended.")]
     detail: str | None
     metrics: dict[str, Any]
-
-
-class RetentionDocument(Struct, frozen=True):
-    """Recordings that will not reach back as far as promised."""
-
-    channel: str | None
-    promise_days: float
-    forecast_days: float
-    short_from: Time
-    since: Time
-
-
-class PrunedDocument(Struct, frozen=True):
-    """The newest receipt for deleted segments."""
-
-    at: Time
-    rule: str
-    segments: int
-    bytes: Bytes
-
-
-class DiskDocument(Struct, frozen=True):
-    """The disk of the recordings, by its newest measure; figures are null until there was one."""
-
-    state: DiskState
-    since: Time | None
-    detail: str | None
-    mount: str | None
-    device: str | None
-    measured: Time | None
-    total_bytes: int | None
-    used_bytes: int | None
-    free_bytes: int | None
-    recordings_bytes: int | None
-    unknown_files: int | None
-    write_rate_bytes_s: float | None
-    hours_left: float | None
-    smart: str | None
-    oldest: Annotated[dict[str, Time], Meta(description="Start of the oldest segment, for each channel.")]
-    short: list[RetentionDocument]
-    last_pruned: PrunedDocument | None
 
 
 class SiteDocument(Struct, frozen=True):

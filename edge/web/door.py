@@ -17,6 +17,7 @@ from litestar.types import ASGIApp
 from edge.clock import Clock
 from edge.web.accounts import ANYBODY, Accounts, Visitor
 from edge.web.attempts import Attempts
+from edge.web.forgery import bearer
 from edge.web.problem import LOGIN_PATH, redirect
 from edge.web.sessions import LONGEST_S, Sessions
 
@@ -41,9 +42,9 @@ class Door:
         """Who asks, None for a stranger."""
         if not self.accounts.required:
             return ANYBODY
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        if token and scheme.lower() == "bearer":
-            return self.accounts.by_token(token.strip())
+        token = bearer(connection.headers)
+        if token is not None:
+            return self.accounts.by_token(token)
         secret = connection.cookies.get(SESSION_COOKIE)
         session = await self.sessions.find(secret) if secret else None
         return self.accounts.by_name(session.name, session.mark) if session else None

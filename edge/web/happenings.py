@@ -1,7 +1,7 @@
 """Events of the journal as rows of a list: when, who, about what, in a sentence. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +14,9 @@ from edge.words.sentences import sentence
 from edge.words.times import Times
 
 ROUTINE: Final = frozenset(
-    {"segment_written", "segment_rejected", "disk_measured", "site_reported", "report_delivered"}
+    {"segment_written", "segment_rejected", "disk_measured", "site_reported", "report_delivered", "events_recovered"}
 )
-"""What is said again and again while all is well, or while nothing changes."""
+"""What is said again and again while all is well, or while nothing changes; what was missing and came is over."""
 NOTABLE: Final = tuple(name for name in EVENTS if name not in ROUTINE)
 
 SHAPES: Final[Mapping[str, str]] = {
@@ -40,10 +40,12 @@ SHAPES: Final[Mapping[str, str]] = {
     "report_failed": "picture_fault",
     "livestream_lost": "picture_fault",
     "events_missing": "picture_fault",
-    "events_recovered": "recording",
     "events_conflicting": "picture_fault",
 }
 _ON_PURPOSE: Final = ("shutdown", "config")
+
+Lacks = Callable[[str, str, int, int], bool]
+"""Whether, of a process and epoch, any event from one number to another is missing still or lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,18 @@ class Happening:
     raw: str
 
 
-def happening(entry: Entry, names: Mapping[str, str], times: Times) -> Happening:
+def is_over(entry: Entry, lacks: Lacks) -> bool:
+    """Whether an entry says that events are missing which have come since: nobody has to be told."""
+    if entry.event_type != "events_missing" or not entry.understood:
+        return False
+    data = json.loads(entry.payload)["data"]
+    return not lacks(data["source"].rpartition("/")[2], data["epoch"], data["from"], data["to"])
+
+
+def happening(entry: Entry, names: Mapping[str, str], times: Times, lacks: Lacks) -> Happening:
     """An entry of the journal in words; what nobody understands is told as such."""
     words = times.words
-    shape = SHAPES.get(entry.event_type, "plain")
+    shape = "plain" if is_over(entry, lacks) else SHAPES.get(entry.event_type, "plain")
     try:
         event = Envelope.parse(entry.payload).event()
         told = times.localized(sentence(event, words))

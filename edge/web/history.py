@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from edge.state.views import SpanKind
-from edge.web.documents import Bytes, Count, Time
+from edge.web.fields import Bytes, Count, Time
 
 RecordingState = Literal["recorded", "rejected", "pruned"]
 Range = Annotated[tuple[int, int], Meta(description="First and last sequence.")]

@@ -166,6 +166,12 @@ class LiveSite:
         with self._lock:
             return coverage(self._known(), channel, from_ms, to_ms, self.now_ms(), segment_s=self._segment_s)
 
+    def lacks(self, process: str, epoch: str, first: int, last: int) -> bool:
+        """Whether any event of a range that was said to be missing is missing still, or lost; raises NotReady."""
+        with self._lock:
+            losses = self._known().losses.get(process)
+            return losses is not None and losses.lacks(epoch, first, last)
+
     def _known(self) -> SiteProjection:
         if not self._shown:
             raise NotReady(_STARTING)
@@ -191,7 +197,8 @@ def _as_seen_from_here(view: SiteView, own: tuple[Trouble, ...]) -> SiteView:
     )
     theirs = [one for one in view.troubles if (one.about, one.subject) != ("process", OWN_PROCESS)]
     troubles = tuple(sorted((*own, *theirs), key=lambda one: one.severity != "down"))
-    health = view.health
+    health, totals = view.health, view.totals
     if health != "down":
-        health = "degraded" if troubles else "ok"
+        starting = totals.recording + totals.invalid == 0 and totals.off < totals.total
+        health = "degraded" if troubles or starting else "ok"
     return replace(view, health=health, troubles=troubles, processes=processes)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 
 from edge import process
+from edge.bus.asking import Asking
 from edge.bus.broker import BrokerAddress, PahoBroker
 from edge.bus.connection import Broker, Message
 from edge.bus.subscriber import NotCommitted, Subscriber
@@ -101,6 +102,7 @@ class Web:
         if not self._bring_up_to_date(journal):
             return
         broker = self._broker()
+        self._site.asking = asking = Asking(broker)
         ingest = self._ingest(journal, broker)
         subscriber = Subscriber(broker, ingest.topics, Committer(ingest, self._site.live), connected=ingest.connected)
         ticker = threading.Thread(target=self._tick, args=(journal, ingest, broker), name="tick", daemon=True)
@@ -112,6 +114,7 @@ class Web:
         while not self._context.stop.wait(_LOOK_S):
             pass
         self._app.feed.close()
+        asking.close()
         subscriber.stop(_STOP_S)
         ticker.join(_STOP_S)
         self._save_snapshot(journal, least=STOP_SNAPSHOT_ENTRIES)

@@ -15,15 +15,16 @@ from edge.events.values import CHANNEL_PATTERN, LEVEL_PATTERN
 from edge.journal.arrival import Entry
 from edge.journal.store import Journal
 from edge.state.views import SiteView
-from edge.web import panels
+from edge.web import disk_panel, panels, protecting
 from edge.web.assets import Assets
 from edge.web.days import day_of
 from edge.web.door import Door, safe_path
-from edge.web.happenings import NOTABLE, Happening, happening
+from edge.web.happenings import NOTABLE, Happening, happening, is_over
 from edge.web.last_day import strips_of
 from edge.web.live import LiveSite
 from edge.web.paging import Place
 from edge.web.problem import Problem, ProblemError
+from edge.web.receipts import receipts
 from edge.web.rendering import Reader, language_of
 from edge.web.strips import Stretch, bars, stretches, told
 from edge.words.catalog import Words
@@ -34,6 +35,7 @@ NEWEST: Final = 20
 OF_CHANNEL: Final = 30
 ROWS: Final = 100
 MOST_LACKS: Final = 50
+_MOST_READS: Final = 10
 FEW: Final = 4
 SOME: Final = 16
 """From more channels than this on tiles are as small as they can be read."""
@@ -65,9 +67,15 @@ def site_page(request: _Asked, live: _Live, config: _Config, journal: _Journal, 
         strips={one.id: strips.of(live, one, times) for one in view.channels},
         shares={one.id: panels.share_words(one.recorded_s, one.expected_s, times) for one in view.channels},
         notes={one.id: panels.note(one, times) for one in view.channels},
-        disk=panels.disk_panel(view.disk, config.retention, times),
+        disk=disk_panel.disk_panel(
+            view.disk,
+            {one.id: one.name for one in live.settings},
+            config.retention,
+            receipts(journal, config.site, disk_panel.LATELY) or (),
+            times,
+        ),
         processes_well=sum(one.status == "online" for one in view.processes),
-        happenings=_happenings(journal, config, times, NEWEST),
+        happenings=_happenings(journal, live, config, times, NEWEST),
         only_channel="",
     )
 
@@ -107,8 +115,9 @@ def channel_page(
         line_label=words("page.line_label", day=times.day(shown.day), share=share, count=len(lacks)),
         lacks=[_lack(one, times) for one in reversed(lacks[-MOST_LACKS:])],
         more_lacks=max(0, len(lacks) - MOST_LACKS),
-        happenings=_happenings(journal, config, times, OF_CHANNEL, channel=channel.id),
+        happenings=_happenings(journal, live, config, times, OF_CHANNEL, channel=channel.id),
         only_channel=channel.id,
+        kept=protecting.protect_panel(request, channel, shown, times),
     )
 
 
@@ -137,7 +146,8 @@ def events_page(
     more, entries = len(entries) > ROWS, entries[:ROWS]
     if forward:
         entries.reverse()
-    rows = _in_words(entries, config, times)
+    shown = [one for one in entries if kind or not is_over(one, live.lacks)]
+    rows = _in_words(shown, live, config, times)
     query = {name: value for name, value in (("type", kind), ("channel", channel)) if value}
     place = Place(query, entries, more=more, forward=forward, turned=before is not None or forward)
     return reader.page(
@@ -221,17 +231,28 @@ def _counts(view: SiteView) -> list[tuple[str, int]]:
 
 
 def _happenings(
-    journal: Journal, config: Config, times: Times, limit: int, *, channel: str | None = None
+    journal: Journal, live: LiveSite, config: Config, times: Times, limit: int, *, channel: str | None = None
 ) -> list[Happening]:
+    """The newest that matter: for what is over already, more are read."""
     channels = (channel,) if channel else ()
-    entries = journal.entries(limit=limit, newest_first=True, event_types=NOTABLE, channels=channels)
-    return _in_words(entries, config, times)
+    found: list[Entry] = []
+    before: int | None = None
+    for _ in range(_MOST_READS):
+        wanted = limit - len(found)
+        entries = journal.entries(
+            before=before, limit=wanted, newest_first=True, event_types=NOTABLE, channels=channels
+        )
+        found += [one for one in entries if not is_over(one, live.lacks)]
+        if len(found) >= limit or len(entries) < wanted:
+            break
+        before = entries[-1].position
+    return _in_words(found, live, config, times)
 
 
-def _in_words(entries: Sequence[Entry], config: Config, times: Times) -> list[Happening]:
+def _in_words(entries: Sequence[Entry], live: LiveSite, config: Config, times: Times) -> list[Happening]:
     """Newest first by their own times: what was sent again arrives late, and is told where it happened."""
     names = {one.id: one.label for one in config.channels}
-    return sorted((happening(entry, names, times) for entry in entries), key=lambda one: -one.time_ms)
+    return sorted((happening(entry, names, times, live.lacks) for entry in entries), key=lambda one: -one.time_ms)
 
 
 def _kinds(words: Words) -> list[tuple[str, str]]:
@@ -255,5 +276,5 @@ def _lack(one: Stretch, times: Times) -> dict[str, object]:
     }
 
 
-routes: Final = [site_page, channel_page, events_page, login_page]
+routes: Final = [site_page, channel_page, events_page, login_page, *protecting.routes]
 template_config: Final = None

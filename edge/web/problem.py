@@ -116,7 +116,10 @@ def _detail(error: HTTPException) -> str:
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         return "; ".join(_parameter_words(one) for one in error.extra if isinstance(one, dict)) or error.detail
     if _is_csrf(error):
-        return "the form was too old, or the browser sent no cookies; load the page again and repeat"
+        return (
+            "the form was too old, or the browser sent no cookies; load the page again and repeat (a program sends"
+            " an API token as 'Authorization: Bearer TOKEN' instead)"
+        )
     if error.detail == HTTPStatus(error.status_code).phrase:
         return _DETAILS.get(error.status_code, error.detail)
     return error.detail

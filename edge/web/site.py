@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from edge.bus.asking import Asking
 from edge.clock import Clock
 from edge.config import Config
 from edge.journal.ingest import Ingest
@@ -13,7 +14,7 @@ from edge.web.pictures import Pictures
 
 @dataclass(slots=True)
 class Site:
-    """A site on the web; `journal` and `ingest` are None until they are open, `config` is replaced by a reload."""
+    """A site on the web. `config` is replaced by a reload; what may be None is so until it is open."""
 
     config: Config
     live: LiveSite
@@ -21,6 +22,7 @@ class Site:
     clock: Clock
     journal: Journal | None = None
     ingest: Ingest | None = None
+    asking: Asking | None = None
 
     def opened_journal(self) -> Journal:
         """The journal; raises NotReady until it is open."""

@@ -11,7 +11,7 @@ from edge.state.views import Span
 from edge.words.site import gap_words
 from edge.words.times import Times
 
-Look = Literal["recorded", "fault", "rejected", "pruned", "gap", "before"]
+Look = Literal["recorded", "fault", "rejected", "pruned", "gap", "before", "kept"]
 
 LEAST_PERCENT: Final = 0.35
 """A gap narrower than this is drawn so wide: a pixel or so that can be seen."""

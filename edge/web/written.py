@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from edge.clock import rfc3339
+from edge.events.messages import Protection
 from edge.state.views import (
     AudioView,
     ChannelView,
     DiskView,
+    HarmedView,
     LivestreamView,
     ProcessView,
+    ProtectionView,
     PrunedView,
     RetentionView,
     SegmentView,
@@ -19,7 +24,7 @@ from edge.state.views import (
     VideoView,
 )
 from edge.web import documents as doc
-from edge.web import history
+from edge.web import history, keeping
 
 
 def time_text(time_ms: int) -> str:
@@ -46,8 +51,8 @@ def totals(view: SiteView) -> doc.ChannelTotals:
 def disk_summary(disk: DiskView) -> doc.DiskSummary:
     """The disk in short."""
     used = None
-    if disk.total_bytes and disk.used_bytes is not None:
-        used = round(100 * disk.used_bytes / disk.total_bytes, 1)
+    if disk.total_bytes and disk.free_bytes is not None:
+        used = round(100 * max(0, disk.total_bytes - disk.free_bytes) / disk.total_bytes, 1)
     return doc.DiskSummary(disk.state, used, disk.hours_left)
 
 
@@ -96,6 +101,28 @@ def channel(one: ChannelView) -> doc.ChannelDocument:
         dropped_s_24h=one.dropped_s_24h,
         backlog_bytes=one.backlog_bytes,
         livestream=None if one.livestream is None else livestream(one.id, one.livestream),
+        protected=[_protected(kept) for kept in one.protected],
+    )
+
+
+def _protected(one: ProtectionView) -> keeping.ProtectedDocument:
+    return keeping.ProtectedDocument(
+        one.id, time_text(one.start_ms), time_text(one.end_ms), one.note, one.by, time_text(one.since_ms)
+    )
+
+
+def protection(one: Protection) -> keeping.ProtectionDocument:
+    """Footage that is kept, as retention tells it."""
+    return keeping.ProtectionDocument(
+        id=one.protection,
+        from_=one.from_,
+        to=one.to,
+        note=one.note,
+        by=one.by,
+        since=one.since,
+        channel=one.channel,
+        segments=one.segments,
+        bytes=one.bytes,
     )
 
 
@@ -132,12 +159,13 @@ def process(one: ProcessView) -> doc.ProcessDocument:
     )
 
 
-def disk(one: DiskView) -> doc.DiskDocument:
+def disk(one: DiskView) -> keeping.DiskDocument:
     """The disk of the recordings."""
-    return doc.DiskDocument(
+    return keeping.DiskDocument(
         state=one.state,
         since=time_or_none(one.since_ms),
         detail=one.detail,
+        stuck=one.stuck,
         mount=one.mount,
         device=one.device,
         measured=time_or_none(one.measured_ms),
@@ -149,20 +177,50 @@ def disk(one: DiskView) -> doc.DiskDocument:
         write_rate_bytes_s=one.write_rate_bytes_s,
         hours_left=one.hours_left,
         smart=one.smart,
+        serial=one.serial,
+        protected_bytes=one.protected_bytes,
         oldest={name: time_text(oldest_ms) for name, oldest_ms in one.oldest_ms.items()},
+        forecast_days=dict(one.forecast_days),
         short=[_short(short) for short in one.short],
         last_pruned=None if one.last_pruned is None else _pruned(one.last_pruned),
+        verified=time_or_none(one.verified_ms),
+        damaged=None if one.harmed is None else _damage(one.harmed),
     )
 
 
-def _short(one: RetentionView) -> doc.RetentionDocument:
-    return doc.RetentionDocument(
+def disk_now(one: DiskView, receipts: Sequence[tuple[int, Mapping[str, Any]]] | None) -> keeping.DiskNowDocument:
+    """The disk with receipts (time, data of `disk_pruned`) for what was deleted lately."""
+    pruned = None if receipts is None else [_receipt(at_ms, data) for at_ms, data in receipts]
+    return keeping.DiskNowDocument(**msgspec.structs.asdict(disk(one)), pruned=pruned)
+
+
+def _receipt(at_ms: int, data: Mapping[str, Any]) -> keeping.ReceiptDocument:
+    ranges = [
+        keeping.PrunedRangeDocument(
+            channel=one["channel"],
+            from_=one["from"],
+            to=one["to"],
+            segments=one["segments"],
+            bytes=one["bytes"],
+            oldest_kept=one["oldest_kept"],
+        )
+        for one in data["channels"]
+    ]
+    return keeping.ReceiptDocument(time_text(at_ms), data["rule"], data["segments"], data["bytes"], ranges)
+
+
+def _damage(one: HarmedView) -> keeping.DamageDocument:
+    return keeping.DamageDocument(time_text(one.at_ms), one.count, one.path)
+
+
+def _short(one: RetentionView) -> keeping.RetentionDocument:
+    return keeping.RetentionDocument(
         one.channel, one.promise_days, one.forecast_days, time_text(one.short_from_ms), time_text(one.since_ms)
     )
 
 
-def _pruned(one: PrunedView) -> doc.PrunedDocument:
-    return doc.PrunedDocument(time_text(one.at_ms), one.rule, one.segments, one.bytes)
+def _pruned(one: PrunedView) -> keeping.PrunedDocument:
+    return keeping.PrunedDocument(time_text(one.at_ms), one.rule, one.segments, one.bytes)
 
 
 def site(name: str, timezone: str, view: SiteView, version: int, position: int) -> doc.SiteDocument:

@@ -89,6 +89,7 @@ EVENTS: Final[dict[str, str]] = {
     "pruned.rejected": "as they held no picture worth keeping",
     "pruned.quota": "as the channel had used up its share",
     "stuck.protected": "only protected footage is left",
+    "stuck.files": "it takes no further file, though it has room: too many small files that are not Saksi's (df -i)",
     "stuck.not_ours": "what fills it is not Saksi's",
     "rebuilt.missing": "there was none",
     "rebuilt.damaged": "it was damaged",

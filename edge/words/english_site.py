@@ -152,6 +152,12 @@ SITE: Final[dict[str, str]] = {
     "disk.do.failing": "Copy what must be kept, and replace the disk soon.",
     "disk.do.harmed": "Run edge verify to see how many there are, and check the disk's health and its cable.",
     "disk.do.short": "Put in a larger disk, lower the cameras' bitrate, or promise fewer days.",
+    "disk.do.full.not_ours": "What fills it is not Saksi's: remove that, or put in a larger disk. Recording"
+    " goes on by itself.",
+    "disk.do.full.protected": "Only protected footage is left: let some of it go, or put in a larger disk."
+    " Recording goes on by itself.",
+    "disk.do.low.not_ours": "What fills it is not Saksi's: remove that, or put in a larger disk.",
+    "disk.do.low.protected": "Only protected footage is left: let some of it go, or put in a larger disk.",
     # Events and clocks.
     "events.missing.one": "{count} event of {process} has not arrived.",
     "events.missing.many": "{count} events of {process} have not arrived.",
@@ -204,6 +210,7 @@ SITE: Final[dict[str, str]] = {
     "gap.unexplained": "no reason known",
     "gap.recorder_down": "the recorder did not run",
     "gap.stalled": "the recorder wrote nothing",
+    "gap.missing": "the file is gone, and not deleted by us",
     "span.recorded": "recorded",
     "span.growing": "being written",
     "span.gap": "gap",
@@ -211,4 +218,5 @@ SITE: Final[dict[str, str]] = {
     "span.rejected": "rejected",
     "span.fault": "picture fault",
     "span.future": "to come",
+    "span.protected": "protected",
 }

@@ -89,6 +89,7 @@ EVENTS: Final[dict[str, str]] = {
     "pruned.rejected": "karena gambarnya tidak layak simpan",
     "pruned.quota": "karena jatah kanalnya habis",
     "stuck.protected": "yang tersisa hanya rekaman yang dilindungi",
+    "stuck.files": "jumlah file sudah maksimum walau masih ada ruang: file kecil bukan milik Saksi (df -i)",
     "stuck.not_ours": "isinya bukan milik Saksi",
     "rebuilt.missing": "belum ada",
     "rebuilt.damaged": "rusak",

@@ -147,6 +147,13 @@ SITE: Final[dict[str, str]] = {
     "disk.do.failing": "Salin yang harus disimpan, dan segera ganti disknya.",
     "disk.do.harmed": "Jalankan edge verify untuk melihat ada berapa, lalu periksa kesehatan disk dan kabelnya.",
     "disk.do.short": "Pasang disk yang lebih besar, turunkan bitrate kamera, atau janjikan hari lebih sedikit.",
+    "disk.do.full.not_ours": "Yang memenuhinya bukan milik Saksi: hapus itu, atau pasang disk yang lebih besar."
+    " Rekaman lanjut sendiri.",
+    "disk.do.full.protected": "Yang tersisa hanya rekaman yang dilindungi: lepas sebagian, atau pasang disk"
+    " yang lebih besar. Rekaman lanjut sendiri.",
+    "disk.do.low.not_ours": "Yang memenuhinya bukan milik Saksi: hapus itu, atau pasang disk yang lebih besar.",
+    "disk.do.low.protected": "Yang tersisa hanya rekaman yang dilindungi: lepas sebagian, atau pasang disk yang"
+    " lebih besar.",
     "events.missing.one": "{count} event dari {process} belum datang.",
     "events.missing.many": "{count} event dari {process} belum datang.",
     "events.missing.since.one": "{count} event dari {process} belum datang sejak {since}.",
@@ -197,6 +204,7 @@ SITE: Final[dict[str, str]] = {
     "gap.unexplained": "sebab tidak diketahui",
     "gap.recorder_down": "recorder tidak berjalan",
     "gap.stalled": "recorder tidak menulis apa pun",
+    "gap.missing": "file-nya hilang, bukan kami yang menghapus",
     "span.recorded": "terekam",
     "span.growing": "sedang ditulis",
     "span.gap": "celah",
@@ -204,4 +212,5 @@ SITE: Final[dict[str, str]] = {
     "span.rejected": "ditolak",
     "span.fault": "gambar bermasalah",
     "span.future": "belum tiba",
+    "span.protected": "dilindungi",
 }

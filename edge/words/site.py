@@ -207,7 +207,9 @@ def _disk(group: Sequence[Trouble], times: Times) -> Statement:
     what = _since(f"disk.{trouble.code}", trouble.since_ms, times, room=_room(trouble, words))
     shape: ChannelStatus = "offline" if trouble.code in _NOTHING_RECORDED else "picture_fault"
     detail = params.get("detail")
-    return Statement(_mood(trouble), shape, what, words(f"disk.do.{trouble.code}"), detail)
+    stuck = f"disk.do.{trouble.code}.{params.get('stuck')}"
+    do = words(stuck if words.has(stuck) else f"disk.do.{trouble.code}")
+    return Statement(_mood(trouble), shape, what, do, detail)
 
 
 def _room(trouble: Trouble, words: Words) -> str:

@@ -44,6 +44,7 @@ CATALOG_OF_THE_DESIGN = {
     "footage_protected": {"protection", "from", "to", "note", "by"},
     "footage_unprotected": {"protection", "from", "to", "note", "by"},
     "segments_missing": {"segments", "bytes", "channels"},
+    "segments_verified": {"checked", "held", "bytes", "changed", "unreadable", "undecodable"},
     "catalog_rebuilt": {"reason", "segments", "bytes", "took_s"},
     "retention_short": {"channel", "promise_days", "forecast_days", "short_from"},
     "channel_invalid": {"reason", "measured", "threshold", "since", "segment", "picture"},

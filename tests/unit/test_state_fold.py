@@ -22,6 +22,7 @@ from edge.events.catalog import (
     RetentionRestored,
     RetentionShort,
     SegmentsMissing,
+    SegmentsVerified,
 )
 from edge.state import ChannelSetting, SiteProjection, coverage, rebuild, site_view
 from edge.state.marks import TRANSITIONS, VALIDITY
@@ -42,7 +43,7 @@ def stories(draw):
     tellers = []
     for process, told in (
         ("recorder", ("segment", "started", "stopped", "up", "down", "jumped", "segments")),
-        ("retention", ("pruned", "measured", "full", "missing", "faulty", "recovered", "short", "restored", "judged_low", "gone", "up")),
+        ("retention", ("pruned", "measured", "full", "missing", "faulty", "recovered", "short", "restored", "judged_low", "gone", "up", "verified", "harmed")),
         ("validator", ("rejected", "invalid", "valid")),
         ("livestream", ("ready", "lost")),
         ("web", ("hole", "lost", "filled", "truncated")),
@@ -111,6 +112,10 @@ def tell_of_events(draw, teller, kind, at):
         teller.say(EventsMissing(**common, how=kind), at)
 
 
+_READ_BACK = {
+    **{"checked": 1, "held": 1, "bytes": 9, "pictures": 9},
+    **{"changed": (), "unreadable": (), "undecodable": ()},
+}
 _SIZES = {"mount": "/srv", "total_bytes": 100, "free_bytes": 1}
 EVENTS = {
     "measured": lambda at: DiskMeasured(
@@ -124,6 +129,8 @@ EVENTS = {
         oldest={"lobby": text(at - DAY)},
         smart="ok",
     ),
+    "verified": lambda at: SegmentsVerified(**_READ_BACK),
+    "harmed": lambda at: SegmentsVerified(**_READ_BACK | {"changed": (f"lobby/{at + DAY}",)}),
     "full": lambda at: DiskFull(**_SIZES, used_percent=99.0),
     "missing": lambda at: DiskMissing(mount="/srv", expected_device=None, found_device=None, detail="is it mounted?"),
     "faulty": lambda at: DiskFaulty(mount="/srv", device="/dev/sdb1", fault="read_only", detail="it is read-only"),

@@ -1,7 +1,7 @@
 """What is seen of channels, processes, disk and site at a moment, case by case."""
 
 import pytest
-from state_story import EPOCHS, Teller, at_ms, beat, folded, text, will
+from state_story import EPOCHS, Teller, at_ms, beat, folded, name, text, will
 from test_state_fold import EVENTS
 
 from edge.events.catalog import (
@@ -16,8 +16,9 @@ from edge.events.catalog import (
     OutboxTruncated,
     RetentionRestored,
     RetentionShort,
+    SegmentsVerified,
 )
-from edge.state import ChannelSetting, SiteProjection, VideoView, channel_view, site_view
+from edge.state import ChannelSetting, HarmedView, SiteProjection, VideoView, channel_view, site_view
 
 LOBBY = ChannelSetting("lobby", "Lobby", True)
 GATE = ChannelSetting("gate", "Gate", True)
@@ -457,6 +458,25 @@ def test_short_retention_is_shown_until_it_is_restored():
     assert ("degraded", "disk", "lobby", "short") in codes(site(state, 3600))
     state.apply(retention.say(RetentionRestored(channel="lobby", promise_days=30.0, forecast_days=31.0), 20))
     assert site(state, 3600).disk.short == ()
+
+
+def test_damaged_recordings_that_were_read_back_trouble_the_site_for_a_week():
+    """A later sample that is well does not make them whole; one that is not in turn is the newest."""
+    retention = Teller("retention")
+    well = {"checked": 1, "held": 1, "bytes": 9, "pictures": 9, "changed": (), "unreadable": (), "undecodable": ()}
+    told = [retention.say(SegmentsVerified(**well), 0)]
+    assert site(folded(retention), 60).disk.harmed is None
+    assert site(folded(retention), 60).disk.verified_ms == at_ms(0)
+    path = name("lobby", 0).path
+    told.append(retention.say(SegmentsVerified(**well | {"unreadable": (path,)}), 100))
+    told.append(retention.say(SegmentsVerified(**well), 200))
+    state = folded(retention)
+    state.apply(told[0])
+    view = site(state, 300)
+    assert (view.disk.verified_ms, view.disk.harmed) == (at_ms(200), HarmedView(at_ms(100), 1, path))
+    (trouble,) = (one for one in view.troubles if one.about == "disk")
+    assert (trouble.severity, trouble.code, trouble.params["detail"]) == ("degraded", "harmed", path)
+    assert "harmed" not in [one.code for one in site(state, 100 + 7 * DAY + 1).troubles]
 
 
 # The site

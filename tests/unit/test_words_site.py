@@ -122,7 +122,7 @@ OTHERS = [
     *(("process", name, code, {"detail": "x"}) for name in ("recorder", "retention", "validator", "reporter",
       "livestream", "web", "hq") for code in ("offline", "late", "unheard", "failed")),
     *(("disk", "/srv", code, {"free_bytes": 1, "total_bytes": 10**12, "hours_left": 3.5, "detail": "x"})
-      for code in ("low", "full", "missing", "failing", "faulty")),
+      for code in ("low", "full", "missing", "failing", "faulty", "harmed")),
     *(("disk", subject, "short", {"promise_days": 30.0, "forecast_days": 21.5, "short_from_ms": NOW})
       for subject in ("", "lobby")),
     *(("events", "recorder", code, {"count": count, "epoch": "x"})

@@ -5,10 +5,22 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field, JsonValue
 
 from edge.events.data import EventData, Value
-from edge.events.values import Bytes, ChannelId, Count, NotNegative, Percent, RelativePath, Seconds, Text, Timestamp, Ulid
+from edge.events.values import (
+    Bytes,
+    ChannelId,
+    Count,
+    NotNegative,
+    Percent,
+    RelativePath,
+    Seconds,
+    Text,
+    Timestamp,
+    Ulid,
+)
 
-Stuck = Literal["protected", "not_ours"]
-"""Why a disk over its limit cannot be helped: only protected footage is left, or what fills it is not Saksi's."""
+Stuck = Literal["protected", "not_ours", "files"]
+"""Why a disk over its limit cannot be helped: only protected footage is left, what fills it is not Saksi's, or it takes
+no further file (inodes), whose files are not Saksi's either."""
 
 _ROOT_DESCRIPTION = "mount point of the recordings"
 MOST_PATHS: Final = 20

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from edge.web.api import channels, events, site
+from edge.web.api import channels, events, protections, site
 
-routes: Final = [*site.routes, *channels.routes, *events.routes]
+routes: Final = [*site.routes, *channels.routes, *events.routes, *protections.routes]

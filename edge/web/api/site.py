@@ -5,8 +5,11 @@ from typing import Final
 from litestar import get
 
 from edge.web import documents as doc
-from edge.web import history, written
+from edge.web import history, keeping, written
 from edge.web.api.given import READ_ONLY, REFUSALS, GivenJournal, GivenLive, GivenSite
+from edge.web.receipts import receipts
+
+RECEIPTS: Final = 20
 
 
 @get("/api/site", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])
@@ -22,10 +25,10 @@ def processes(live: GivenLive) -> doc.ProcessesDocument:
     return doc.ProcessesDocument([written.process(one) for one in live.view().processes])
 
 
-@get("/api/disk", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])
-def disk(live: GivenLive) -> doc.DiskDocument:
-    """The disk of the recordings, by its newest measure."""
-    return written.disk(live.view().disk)
+@get("/api/disk", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=True, tags=["site"])
+def disk(site: GivenSite, live: GivenLive, journal: GivenJournal) -> keeping.DiskNowDocument:
+    """The disk of the recordings by its newest measure, and what was deleted lately and why."""
+    return written.disk_now(live.view().disk, receipts(journal, site.config.site, RECEIPTS))
 
 
 @get("/api/livestreams", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])

@@ -8,6 +8,7 @@ const SHARE = 4; // of the time, at most one part in so many is spent on fetchin
 const PASSING_MS = 20_000; // relative times grow old
 const PATIENCE_MS = 8_000;
 const WAITING_MS = 3_000; // until a site that is only starting is asked again
+const PICTURE_MS = 10_000; // how old a picture gets that somebody may be looking at
 
 const page = document.getElementById("page");
 const away = () => document.getElementById("away");
@@ -102,6 +103,27 @@ for (const kind of ["error", "load"]) {
 }
 for (const image of document.images) if (image.complete && !image.naturalWidth) failed(image, true);
 
+// The newest pictures, one after the other: of what is seen and is recording, and only where there is another one.
+// The address stays the same, so the browser asks with the picture's name; what stands behind # has it ask.
+
+let turn = 0;
+
+function newer() {
+  const seen = document.hidden ? [] : [...page.querySelectorAll(".picture img")].filter(worthwhile);
+  if (seen.length) {
+    turn += 1;
+    const image = seen[turn % seen.length];
+    image.src = `${image.getAttribute("src").split("#")[0]}#${turn}`;
+  }
+  setTimeout(newer, PICTURE_MS / Math.max(1, seen.length));
+}
+
+function worthwhile(image) {
+  if (!image.complete || image.closest(".offline, .off, .unknown")) return false;
+  const { top, bottom } = image.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}
+
 function listen() {
   const stream = new EventSource("/api/events/stream?type=none"); // no event is called so: only `state` comes
   stream.addEventListener("state", () => soon());
@@ -122,6 +144,7 @@ if (page.dataset.pace === "waiting") setTimeout(() => location.reload(), WAITING
 if (page.dataset.pace === "live") {
   listen();
   setInterval(() => soon(), PASSING_MS);
+  setTimeout(newer, PICTURE_MS);
   document.addEventListener("visibilitychange", () => document.hidden || soon(0));
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }

@@ -1,0 +1,1 @@
+"""Judges the pictures of every channel: black, frozen, no signal, covered, blurred."""

@@ -1,0 +1,189 @@
+"""What a channel is used to show, by day and by infrared apart; learned slowly and from valid looks alone.
+
+A look that is far from what is known teaches nothing, whatever the reason: so no fault is learned in. Where such looks
+go on and nothing is found, the view was moved, and learning begins anew.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from edge.validator.features import CELLS, Features, Field
+
+LOOKS_TO_KNOW: Final = 24
+"""Valid looks before a reference is held against a picture."""
+_SLOWEST: Final = 0.02
+"""Weight of a look, once so many were learned; the first ones weigh more."""
+CLEAR_SHARE: Final = 0.3
+"""A look that lost less than this share of the known detail shows the known view."""
+_STEEPNESS_WEIGHTS: Final = ((1.2, 0.001), (0.8, _SLOWEST), (0.7, 0.002), (-1.0, 0.0))
+"""From so many times the usual steepness on: rain draws sharp streaks, and a lens that lost its focus teaches nothing."""
+_LEAST_DETAIL: Final = 1.5
+"""Root mean square of the steps between points of the thumbnail, from which on a cell holds detail."""
+_LEAST_CELLS: Final = 0.25
+"""Share of the cells that must hold detail for a loss of it to mean anything."""
+_LOST_DETAIL: Final = 0.4
+_FAINT_DETAIL: Final = 1.0
+_LOST_GAIN: Final = 0.25
+_FOG_LIKENESS: Final = 0.7
+_LEAST_FOG_DETAIL: Final = 0.5
+_CHANGED_LIKENESS: Final = 0.4
+_CALM_SHARE, _CALM_LUMA, _CALM_WEIGHT = 0.25, 4.0, 0.1
+_RISE, _FALL = 0.1, 0.001
+_STILL_SHARE: Final = 0.2
+"""A look that equals the last one in more than that says nothing about where writing stands in the picture."""
+_MOVED_WEIGHT: Final = 720
+_RESTART_WEIGHT: Final = 8640
+"""A moved view is learned anew after 12 looks, one that is partly gone after a day of looks every 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A picture against the reference: of the cells with known detail, the share that lost it; the other shares likewise."""
+
+    lost_share: float
+    changed_share: float
+    """Has detail, but not the known one."""
+    alike: float
+    """Correlation of the coarse structure, over all cells with known detail."""
+    brightness: float
+    """95th percentile of the luma against that of the reference."""
+    dazzled_share: float
+    """How much more of the picture is blinding white."""
+    known_share: float
+    """Share of the cells that hold known detail."""
+
+
+class Reference:
+    """The usual picture of one channel in one light."""
+
+    def __init__(self) -> None:
+        self.thumbnail: Field | None = None
+        self.steepness: float | None = None
+        self.edge_luma = 0.0
+        self.high_luma = 0.0
+        self.dazzled_share = 0.0
+        self.looks = 0
+        self.unlike = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether enough was seen."""
+        return self.looks >= LOOKS_TO_KNOW
+
+    def likeness(self, features: Features) -> Likeness | None:
+        """Hold a picture against the reference; None before anything was learned, or where the view has no detail."""
+        if self.thumbnail is None:
+            return None
+        known, seen = _slopes(self.thumbnail), _slopes(features.thumbnail)
+        before, now = _means(known * known), _means(seen * seen)
+        both = _means(known * seen)
+        detailed = before >= _LEAST_DETAIL**2
+        share = float(detailed.mean())
+        if share < _LEAST_CELLS:
+            return None
+        before, now, both = before[detailed], now[detailed], both[detailed]
+        here = np.sqrt(now)
+        faint = here < np.maximum(_LOST_DETAIL * np.sqrt(before), _FAINT_DETAIL)
+        alike = both / np.maximum(np.sqrt(before * now), 1e-6)
+        # Fog leaves little of the known detail, but what it leaves is that.
+        lost = faint & (both < _LOST_GAIN * before) & ((alike < _FOG_LIKENESS) | (here < _LEAST_FOG_DETAIL))
+        return Likeness(
+            lost_share=float(lost.mean()),
+            changed_share=float((~faint & (alike < _CHANGED_LIKENESS)).mean()),
+            alike=_coarse_likeness(self.thumbnail, features.thumbnail),
+            brightness=features.high_luma / max(self.high_luma, 1.0),
+            dazzled_share=features.dazzled_share - self.dazzled_share,
+            known_share=share,
+        )
+
+    def learn(self, features: Features) -> None:
+        """Take a valid look in, if it shows the known view; begin anew where it has not been shown for long."""
+        likeness = self.likeness(features)
+        if likeness is not None and likeness.lost_share + likeness.changed_share >= CLEAR_SHARE:
+            moved = likeness.changed_share > likeness.lost_share
+            self.unlike += _MOVED_WEIGHT if moved else 1
+            if self.unlike >= _RESTART_WEIGHT:
+                self.__init__()  # type: ignore[misc]
+            return
+        self.unlike = 0
+        self.looks += 1
+        weight = max(_SLOWEST, 1 / self.looks)
+        self.thumbnail = _toward(self.thumbnail, features.thumbnail, weight)
+        self.high_luma += weight * (features.high_luma - self.high_luma)
+        self.dazzled_share += weight * (features.dazzled_share - self.dazzled_share)
+        if features.steepness is not None:
+            self._learn_steepness(features.steepness, features.edge_luma, weight)
+
+    def _learn_steepness(self, steepness: float, edge_luma: float, weight: float) -> None:
+        if self.steepness is None:
+            self.steepness, self.edge_luma = steepness, edge_luma
+            return
+        if self.known:
+            weight = next(slow for least, slow in _STEEPNESS_WEIGHTS if steepness >= least * self.steepness)
+        self.steepness += weight * (steepness - self.steepness)
+        self.edge_luma += weight * (edge_luma - self.edge_luma)
+
+
+class Light:
+    """The light of a channel, and how many looks it has been the same: noise and encoder change with the light."""
+
+    def __init__(self) -> None:
+        self.infrared = False
+        self.high_luma = 0.0
+        self.calm_looks = 0
+
+    def learn(self, features: Features) -> None:
+        """Take in a valid look."""
+        jump = abs(features.high_luma - self.high_luma)
+        if features.infrared != self.infrared or jump > _CALM_SHARE * self.high_luma + _CALM_LUMA:
+            self.infrared, self.high_luma, self.calm_looks = features.infrared, features.high_luma, 0
+        else:
+            self.high_luma += _CALM_WEIGHT * (features.high_luma - self.high_luma)
+            self.calm_looks += 1
+
+    def calm(self, features: Features) -> bool:
+        """Whether a picture is in a light that has lasted for as many looks as it takes to know it."""
+        return features.infrared == self.infrared and self.calm_looks >= LOOKS_TO_KNOW
+
+
+def _toward(old: Field | None, new: Field, weight: float) -> Field:
+    return new.copy() if old is None else np.asarray(old + weight * (new - old), dtype=np.float32)
+
+
+def _slopes(thumbnail: Field) -> Field:
+    """Steps to the right and down at each point, as the last axis."""
+    smooth = cv2.blur(thumbnail, (3, 3))
+    return np.asarray(
+        cv2.merge([cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1)]) / 2,
+        dtype=np.float32,
+    )
+
+
+def _means(slopes: Field) -> Field:
+    both = cv2.resize(slopes, CELLS, interpolation=cv2.INTER_AREA)
+    return np.asarray(both.sum(axis=2), dtype=np.float32)
+
+
+def _coarse_likeness(known: Field, seen: Field) -> float:
+    size = (known.shape[1] // 2, known.shape[0] // 2)
+    one, other = (_slopes(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), dtype=np.float32)) for each in (known, seen))
+    norm = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / norm if norm > 0 else 0.0
+
+
+class Stills:
+    """How much of a living picture of one channel stays equal from look to look, and where it always does."""
+
+    def __init__(self) -> None:
+        self.usual = 0.0
+        self.overlay: Field | None = None
+
+    def learn(self, share: float, same: Field) -> None:
+        """Take in how much of a valid look equalled the last one, and for each small square whether it did."""
+        self.usual += (_RISE if share > self.usual else _FALL) * (share - self.usual)
+        if share < _STILL_SHARE:
+            known = self.overlay if self.overlay is not None and self.overlay.shape == same.shape else None
+            self.overlay = _toward(np.zeros_like(same) if known is None else known, same, _SLOWEST)

@@ -1,0 +1,138 @@
+"""Judges the pictures of one channel, look after look. Pure: no file, no clock, no decoder.
+
+A picture is a numpy array of uint8, BGR, shape (height, width, 3), C-contiguous, full range, in square pixels and about
+320 wide, as the decoder delivers it. One judge serves one channel and belongs to one thread.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from edge.config.validating import Thresholds
+from edge.validator.baseline import CLEAR_SHARE, Light, Likeness, Reference, Stills
+from edge.validator.checks import SUDDEN_LOOKS, History, Stillness, check, stillness
+from edge.validator.features import Features, Picture, measure
+from edge.validator.memory import KeptLight, KeptReference, KeptStills, KeptVerdict, Memory, StateUnreadableError
+from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
+
+__all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
+
+_NOTHING_LEFT = 0.95
+"""In its first night, a view is covered by the reference of the day only where it lost all detail: lamps reach not far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a look showed, and whether it changed the verdict about the channel."""
+
+    finding: Finding | None
+    change: Change | None
+
+
+class ChannelJudge:
+    """The verdict about one channel; `confirm` looks in a row begin it and end it."""
+
+    def __init__(self, thresholds: Thresholds | None = None, *, confirm: int = 3) -> None:
+        self._limits = thresholds or Thresholds()
+        self._hysteresis = Hysteresis(confirm)
+        self._references = {False: Reference(), True: Reference()}  # by day, in infrared
+        self._stills = {False: Stills(), True: Stills()}
+        self._light = Light()
+        self._last: Features | None = None
+        self._last_finding: Finding | None = None
+        self._clear_looks_ago = SUDDEN_LOOKS + 1
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The fault that stands, None while the channel is valid."""
+        return self._hysteresis.verdict
+
+    @property
+    def learned(self) -> bool:
+        """Whether covered and blurred pictures can be found; the other faults need no reference."""
+        return any(reference.known for reference in self._references.values())
+
+    def look(self, picture: Picture, at_ms: int) -> Outcome:
+        """Judge the next picture, which is of another moment than the last one.
+
+        `at_ms` (UTC) is only handed on, so it may step. Raises ValueError for an array that is no picture.
+        """
+        features = measure(picture)
+        reference = self._references[features.infrared]
+        history = self._history(features, reference)
+        finding = check(features, history, self._limits)
+        change = self._hysteresis.look(at_ms, finding)
+        if finding is None and self.verdict is None:
+            self._learn(features, history.still)
+        self._last, self._last_finding = features, finding
+        return Outcome(finding, change)
+
+    def _learn(self, features: Features, still: Stillness | None) -> None:
+        self._light.learn(features)
+        self._references[features.infrared].learn(features)
+        if still is not None and still.squares:
+            self._stills[features.infrared].learn(still.share, still.same)
+
+    def _history(self, features: Features, reference: Reference) -> History:
+        likeness = self._likeness(features, reference)
+        self._count(likeness)
+        stills = self._stills[features.infrared]
+        return History(
+            still=None if self._last is None else stillness(self._last, features, stills.overlay),
+            usual_still=stills.usual if self._light.calm(features) else None,
+            likeness=likeness,
+            usual_steepness=reference.steepness if reference.known else None,
+            usual_edge_luma=reference.edge_luma,
+            clear_looks_ago=self._clear_looks_ago,
+            standing=self.verdict.finding.reason if self.verdict else None,
+        )
+
+    def _likeness(self, features: Features, reference: Reference) -> Likeness | None:
+        if reference.known:
+            return reference.likeness(features)
+        other = self._references[not features.infrared]
+        likeness = other.likeness(features) if other.known else None
+        if likeness is None or (features.infrared and likeness.lost_share < _NOTHING_LEFT):
+            return None
+        return likeness
+
+    def _count(self, likeness: Likeness | None) -> None:
+        """How long ago the known view was seen; a cover keeps the time at which it came."""
+        if likeness is not None and likeness.lost_share < CLEAR_SHARE:
+            self._clear_looks_ago = 0
+        elif self._last_finding is None and self.verdict is None:
+            self._clear_looks_ago += 1
+
+    def dump(self) -> bytes:
+        """All that a later process needs to go on from here, at most 64 KiB; worth keeping at each change."""
+        verdict = self.verdict
+        return Memory(
+            verdict=None
+            if verdict is None
+            else KeptVerdict(
+                reason=verdict.finding.reason,
+                measured=verdict.finding.measured,
+                threshold=verdict.finding.threshold,
+                since_ms=verdict.since_ms,
+            ),
+            day=KeptReference.of(self._references[False]),
+            infrared=KeptReference.of(self._references[True]),
+            day_stills=KeptStills.of(self._stills[False]),
+            infrared_stills=KeptStills.of(self._stills[True]),
+            light=KeptLight.of(self._light),
+            clear_looks_ago=self._clear_looks_ago,
+        ).dump()
+
+    @classmethod
+    def load(cls, data: bytes, thresholds: Thresholds | None = None, *, confirm: int = 3) -> Self:
+        """Go on from what `dump` gave; raises StateUnreadableError."""
+        memory = Memory.load(data)
+        judge = cls(thresholds, confirm=confirm)
+        judge._references = {False: memory.day.reference(), True: memory.infrared.reference()}
+        judge._stills = {False: memory.day_stills.stills(), True: memory.infrared_stills.stills()}
+        judge._light = memory.light.light()
+        judge._clear_looks_ago = memory.clear_looks_ago
+        kept = memory.verdict
+        if kept is not None:
+            finding = Finding(kept.reason, kept.measured, kept.threshold)
+            judge._hysteresis = Hysteresis(confirm, Verdict(finding, kept.since_ms))
+        return judge

@@ -1,0 +1,172 @@
+"""What a judge keeps over a restart, as bytes: versioned, bounded, and refused whole where anything in it is odd."""
+
+import zlib
+from base64 import b64decode, b64encode
+from typing import Annotated, Final, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from edge.errors import SaksiError
+from edge.validator.baseline import Light, Reference, Stills
+from edge.validator.features import THUMBNAIL
+from edge.validator.verdict import Reason
+
+_MOST_BYTES: Final = 64 << 10
+_MOST_PLAIN_BYTES: Final = 256 << 10
+_MOST_SQUARES: Final = 4096
+_ONES: Final = 255
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Luma = Annotated[float, Field(ge=0, le=255)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class StateUnreadableError(SaksiError):
+    """What was kept of a channel cannot be read, or is of another version: begin with a new judge."""
+
+
+class Kept(BaseModel):
+    """A group of what is kept; numbers are finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class KeptVerdict(Kept):
+    """The verdict that stands."""
+
+    reason: Reason
+    measured: float
+    threshold: float
+    since_ms: int
+
+
+class KeptReference(Kept):
+    """What a channel shows in one light."""
+
+    thumbnail: str | None
+    steepness: Annotated[float, Field(ge=0, le=10)] | None
+    edge_luma: Luma
+    high_luma: Luma
+    dazzled_share: Share
+    looks: Count
+    unlike: Count
+
+    @field_validator("thumbnail")
+    @classmethod
+    def _whole(cls, text: str | None) -> str | None:
+        if text is not None and len(_bytes(text)) != THUMBNAIL[0] * THUMBNAIL[1]:
+            raise ValueError("of another size")
+        return text
+
+    @classmethod
+    def of(cls, reference: Reference) -> Self:
+        """Put a reference down."""
+        return cls(
+            thumbnail=None if reference.thumbnail is None else _text(reference.thumbnail),
+            steepness=reference.steepness,
+            edge_luma=reference.edge_luma,
+            high_luma=reference.high_luma,
+            dazzled_share=reference.dazzled_share,
+            looks=reference.looks,
+            unlike=reference.unlike,
+        )
+
+    def reference(self) -> Reference:
+        """Take it up again."""
+        one = Reference()
+        if self.thumbnail is not None:
+            one.thumbnail = _plane(self.thumbnail, THUMBNAIL[1])
+        one.steepness, one.high_luma, one.dazzled_share = self.steepness, self.high_luma, self.dazzled_share
+        one.edge_luma = self.edge_luma
+        one.looks, one.unlike = self.looks, self.unlike
+        return one
+
+
+class KeptStills(Kept):
+    """What of the picture never moves."""
+
+    usual: Share
+    rows: Annotated[int, Field(ge=0, le=_MOST_SQUARES)]
+    overlay: Annotated[str, Field(max_length=2 * _MOST_SQUARES)]
+
+    @field_validator("overlay")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        _bytes(text)
+        return text
+
+    @classmethod
+    def of(cls, stills: Stills) -> Self:
+        """Put it down."""
+        if stills.overlay is None or stills.overlay.size > _MOST_SQUARES:
+            return cls(usual=stills.usual, rows=0, overlay="")
+        return cls(usual=stills.usual, rows=stills.overlay.shape[0], overlay=_text(stills.overlay * _ONES))
+
+    def stills(self) -> Stills:
+        """Take it up again."""
+        one = Stills()
+        one.usual = self.usual
+        if self.rows and self.overlay and not len(_bytes(self.overlay)) % self.rows:
+            one.overlay = np.asarray(_plane(self.overlay, self.rows) / _ONES, dtype=np.float32)
+        return one
+
+
+class KeptLight(Kept):
+    """The light of a channel."""
+
+    infrared: bool
+    high_luma: Luma
+    calm_looks: Count
+
+    @classmethod
+    def of(cls, light: Light) -> Self:
+        """Put it down."""
+        return cls(infrared=light.infrared, high_luma=light.high_luma, calm_looks=light.calm_looks)
+
+    def light(self) -> Light:
+        """Take it up again."""
+        one = Light()
+        one.infrared, one.high_luma, one.calm_looks = self.infrared, self.high_luma, self.calm_looks
+        return one
+
+
+class Memory(Kept):
+    """All that is kept of one channel."""
+
+    version: Literal[1] = 1
+    verdict: KeptVerdict | None
+    day: KeptReference
+    infrared: KeptReference
+    day_stills: KeptStills
+    infrared_stills: KeptStills
+    light: KeptLight
+    clear_looks_ago: Count
+
+    def dump(self) -> bytes:
+        """As bytes."""
+        return zlib.compress(self.model_dump_json().encode(), 6)
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """From bytes; raises StateUnreadableError."""
+        if len(data) > _MOST_BYTES:
+            raise StateUnreadableError(f"the state of a channel has {len(data)} bytes, more than {_MOST_BYTES}")
+        try:
+            return cls.model_validate_json(zlib.decompressobj().decompress(data, _MOST_PLAIN_BYTES))
+        except (zlib.error, ValidationError) as error:
+            raise StateUnreadableError(f"the state of a channel is damaged or of another version: {error}") from error
+
+
+def _text(field: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> str:
+    return b64encode(np.clip(np.rint(field), 0, _ONES).astype(np.uint8).tobytes()).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return b64decode(text, validate=True)
+
+
+def _plane(text: str, rows: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+    return np.frombuffer(_bytes(text), dtype=np.uint8).astype(np.float32).reshape(rows, -1)
+
+

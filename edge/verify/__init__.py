@@ -1,0 +1,1 @@
+"""`edge verify`: holds the files of the recordings against what was announced of them. Changes nothing."""
