@@ -174,6 +174,27 @@ def protected(
     _leave(run(config, channel, sys.stdout, json=json))
 
 
+@app.command()
+def verify(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Local time of the site: 2026-11-20T08:00, or with its offset."),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from.")] = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", metavar="N", help="Only N segments at random, decoding them too.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Hold the recordings on the disk against what was announced of them; exit status 1 if anything is off."""
+    from edge.verify.main import Wish, run
+
+    _leave(run(config, Wish(channel, start, end, sample), json=json, out=sys.stdout))
+
+
 @app.command("schemas")
 def write_schemas(
     folder: Annotated[Path, typer.Option("--folder", help="The project's folder.")] = Path(),

@@ -112,7 +112,7 @@ class FaultySite:
             found = self.since(mark, process, kind)
             if found and {one.channel for one in found} >= set(channels):
                 return found
-            said = [(one.type, one.channel, one.data) for one in self.said(process)[mark[process] :]]
+            said = [(one.type, one.channel) for one in self.said(process)[mark[process] :]][-30:]
             assert time.monotonic() < deadline, f"no {kind} of {process}: {said}\n{self.log.read_text()[-3000:]}"
             time.sleep(0.1)
 

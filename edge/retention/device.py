@@ -17,6 +17,9 @@ _SMART_TIMEOUT_S: Final = 20.0
 _NOT_SAID: Final = 0b111
 """smartctl's exit bits of a command line, a device or a command that failed: nothing was learnt."""
 
+_SHUT: Final = frozenset({"emergency_ro", "shutdown"})
+"""What ext4 shows among its options when it has found an error, or was told to stop."""
+
 Smart = Literal["ok", "failing", "unknown"]
 
 
@@ -26,6 +29,8 @@ class Mount:
 
     point: str
     device: str
+    shut: bool = False
+    """It found an error and takes nothing any more; newer kernels tell so here and not where space is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ def mount_of(path: Path) -> Mount:
     best = Mount("/", "unknown")
     for part in psutil.disk_partitions(all=True):
         if part.mountpoint in above and len(part.mountpoint) >= len(best.point):
-            best = Mount(part.mountpoint, part.device or part.fstype)
+            shut = not _SHUT.isdisjoint(part.opts.split(","))
+            best = Mount(part.mountpoint, part.device or part.fstype, shut)
     return best
 
 

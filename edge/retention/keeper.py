@@ -137,7 +137,7 @@ class Keeper:
             self.harmed.clear()
             raise CatalogDamaged("found while segments were taken in")
         now = Round(tree, tree.space())
-        now.fault = "read_only" if now.space.read_only else None
+        now.fault = "read_only" if now.space.read_only or self._mount.shut else None
         if self.index.open(tree, self._marked.device or "") or not self._finished:
             self.protections.recount()
             if now.fault is None:
@@ -185,12 +185,13 @@ class Keeper:
                 raise done.fault
 
     def _decide(self, space: Space) -> Step:
-        free_bytes = space.free_bytes + self._credit.bytes
-        if space.is_short_of_files:  # as if the disk were just over its limit: a hundredth of it goes, until files fit
-            free_bytes = min(free_bytes, self._policy.reserve_bytes(space.total_bytes) - 1)
+        if space.is_short_of_files:  # a hundredth of the disk goes, and again until files fit
+            room = Room(space.total_bytes, self._policy.reserve_bytes(space.total_bytes) - 1)
+        else:
+            room = Room(space.total_bytes, space.free_bytes + self._credit.bytes)
         return decide(
             self.index.need(),
-            Room(space.total_bytes, free_bytes),
+            room,
             self._policy,
             self.protections.kept,
             self._age_now_ms(),
@@ -207,20 +208,23 @@ class Keeper:
         self._age_ns = now_ns
         return self._age_ms
 
-    def _judge(self, now: Round) -> None:
-        reserve_bytes = self._policy.reserve_bytes(now.space.total_bytes)
-        facts = Facts(
+    def _facts(self, now: Round) -> Facts:
+        """What is known; a disk that takes no more files counts as full, one that soon does not as over its limit."""
+        space, short = now.space, now.space.is_short_of_files
+        return Facts(
             fault=now.fault,
-            free_bytes=0 if now.space.is_short_of_files and now.stuck else now.space.free_bytes,
+            free_bytes=0 if short and not space.free_files else space.free_bytes,
             min_free_bytes=self._policy.min_free_bytes,
-            reserve_bytes=reserve_bytes,
-            stuck="files" if now.space.is_short_of_files and now.stuck else now.stuck,
+            reserve_bytes=space.free_bytes + 1 if short else self._policy.reserve_bytes(space.total_bytes),
+            stuck="files" if short and now.stuck else now.stuck,
         )
+
+    def _judge(self, now: Round) -> None:
         measure_due = self._is_due("measured", MEASURE_S)
         bytes_s = self._write_rate_bytes_s() if measure_due or self.watch.state != "ok" else 0.0
         held = now.space.free_bytes < self._policy.low_mark_bytes(now.space.total_bytes) and now.stuck is None
         hours = forecast.hours_left(now.space.free_bytes, bytes_s, held=held)
-        self.watch.see(Look(self._mount, now.space, facts, hours_left=hours))
+        self.watch.see(Look(self._mount, now.space, self._facts(now), hours_left=hours))
         if measure_due:
             self.voice.mention(self._measured(now.space, bytes_s, hours))
             self.index.need().set_note("age_ms", self._age_ms)

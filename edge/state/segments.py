@@ -146,11 +146,11 @@ class Segments:
         latest: int | None = None
         for number in sorted((number for number in self.days if number * DAY_MS < time_ms), reverse=True):
             first = number * DAY_MS
+            if latest is not None and latest >= first + DAY_MS + LONGEST_MS:  # nothing of that day reaches so far
+                break
             ends = [first + end for start, end in self.days[number].runs() if first + start < time_ms]
             if ends and (latest is None or max(ends) > latest):
                 latest = max(ends)
-            if latest is not None and latest >= first:  # the day before can only reach a little into this one
-                break
         return None if latest is None else min(latest, time_ms)
 
     def start_after(self, time_ms: int) -> int | None:

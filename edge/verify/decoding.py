@@ -58,7 +58,8 @@ def decode(file: FileIO, *, command: Sequence[str] = COMMAND, timeout_s: float =
         child.kill()
         child.wait()
     if len(answer) < ANSWER.size:
-        raise Undecodable(f"the decoder did not end within {timeout_s:g} s" if was_late.is_set() else "the decoder died of it")
+        why = f"did not end within {timeout_s:g} s" if was_late.is_set() else "died of it"
+        raise Undecodable(f"the decoder {why}")
     return _judge(sent, *ANSWER.unpack(answer))
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -34,7 +35,7 @@ class Gone:
 
     def read_on(self) -> None:
         """Take in what was told since."""
-        for kind, data in (*self._from_journal(), *self._from_outbox()):
+        for kind, data in chain(self._from_journal(), self._from_outbox()):
             for span in data["channels"]:
                 from_ms = to_ms(span["from"])
                 intervals = self._ranges.setdefault((_FATES[kind], span["channel"]), Intervals(_JOIN_MS, sys.maxsize))

@@ -8,6 +8,9 @@ import pytest
 from faulty_site import CHANNELS, FaultySite, faulty_site
 from retention_site import small_disk
 
+from edge.config import load
+from edge.verify.main import verify
+
 WRITING = CHANNELS[:5]
 FAULTS = [
     (errno.ENOSPC, WRITING, "disk_full"),
@@ -62,6 +65,19 @@ def test_deletion_that_fails_is_named_and_goes_on_by_itself(site: FaultySite):
     gone = {path for path in written if not (site.root / path).exists()}
     assert sum(one["segments"] for one in receipts) == len(gone)
     assert sum(one["bytes"] for one in receipts) == sum(written[path] for path in gone)
+
+
+@pytest.mark.timeout(100)
+def test_verifying_while_the_site_records_and_deletes_finds_nothing(site: FaultySite):
+    """Files come and go under the walk: what is on its way to be announced or receipted is not called off."""
+    site.wait(site.mark(), "retention", "disk_pruned")
+    deadline, reports = time.monotonic() + 12, []
+    while time.monotonic() < deadline:
+        reports.append(verify(load(site.config_path)))
+        assert reports[-1].is_ok, reports[-1].findings
+    assert len(reports) > 20
+    assert reports[-1].pruned > reports[0].pruned
+    site.stop()
 
 
 @pytest.mark.timeout(200)

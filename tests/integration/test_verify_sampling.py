@@ -1,16 +1,21 @@
 """The daily sample inside retention: what it says, and that nothing waits for it."""
 
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from faulty_site import events_of
 from verified_site import VerifiedSite
 
 from edge.clock import ManualClock
 from edge.retention import sampling
 from edge.retention.sampling import EVERY_S, FIRST_S, Sampling
 from edge.retention.voice import Voice
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 class Said(Voice):
@@ -63,6 +68,30 @@ def test_sample_is_taken_after_a_while_and_then_every_hour(site: VerifiedSite, c
     sampled(one, clock, FIRST_S)
     assert len(voice.events) == 2
     one.close()
+
+
+def test_retention_itself_takes_samples(site: VerifiedSite):
+    """The real process, with less patience: the event is in its outbox, and it stops in order."""
+    site.record(0)
+    site.journal_all()
+    site.close()
+    program = (
+        "import sys; from pathlib import Path; from edge.retention import main, sampling;"
+        "sampling.Sampling.__init__.__kwdefaults__['first_s'] = 0.5; sys.exit(main.run(Path(sys.argv[1])))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(site.config_path)], cwd=REPOSITORY)
+    try:
+        deadline = time.monotonic() + 30
+        while not (said := [one for one in events_of(site.state_dir / "retention.outbox") if one.type == "segments_verified"]):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (said[0].data["checked"], said[0].data["held"], said[0].data["changed"]) == (1, 1, [])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_damage_is_said_by_path(site: VerifiedSite, clock: ManualClock):

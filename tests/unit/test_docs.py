@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
 COMMANDS = (
     *("recorder", "retention", "web", "up", "demo"),
-    *("check", "events", "password", "protect", "unprotect", "protected", "schemas"),
+    *("check", "events", "password", "protect", "unprotect", "protected", "verify", "schemas"),
 )
 
 

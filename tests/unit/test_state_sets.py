@@ -3,7 +3,7 @@
 from bisect import bisect_left
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.state import marks as marks_module
@@ -108,6 +108,7 @@ def segments_with(told):
     return held
 
 
+@example([(DAY, 0), (DAY - 58_200, 58_201)], DAY + 60_300, 0)  # the day before reaches further than its own day
 @given(written, starts, st.integers(0, 3_000_000))
 def test_runs_are_what_the_segments_cover_joined_over_less_than_a_second(told, start, length):
     """Against a sweep over all of them."""
