@@ -32,6 +32,7 @@ from recording_site import RecordingSite
 
 from edge.demo.clips import ClipSpec
 from edge.demo.main import CameraSpec
+from edge.up.site import PROCESSES
 
 CLIP = ClipSpec("up", width=160, height=96, fps=15, seconds=4, bitrate=100_000)
 FOUR = {"lobby", "gate", "warehouse", "parking"}
@@ -93,7 +94,7 @@ def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_sta
             break_and_mend_a_camera(folder, watching)
             tail_as_printed(start, demo, folder)
         everything = demo.tree()
-        assert len(everything) == 4  # supervisor, cameras, broker, recorder
+        assert len(everything) == 3 + len(PROCESSES)  # supervisor, cameras, broker beside the site's own
         ports = open_ports(everything)
         assert port in ports
         began_s = time.monotonic()
