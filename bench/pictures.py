@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from pictured_segments import START_MS, SegmentFile
 
 from edge.clock import ManualClock
+from edge.decoding.process import PictureProcess
 from edge.demo.clips import ClipSpec
-from edge.web.picture_process import PictureProcess
 from edge.web.pictures import FRESH_S, Pictures
 
 CLIP = {"width": 1920, "height": 1080, "fps": 25, "seconds": 6, "bitrate": 4_000_000}

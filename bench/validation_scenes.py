@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -20,9 +21,15 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 WIDTH, HEIGHT = 640, 360
 JUDGED_WIDTH = 320
-PHOTOS = ("building.jpg", "home.jpg", "box_in_scene.png", "left01.jpg", "aero3.jpg", "board.jpg", "stuff.jpg", "graf1.png")
-RECORDINGS = ("carphone_pristine.mp4", "tree.avi")
-TUNING = ("vtest.avi", "leuvenA.jpg", "basketball1.png", "aero1.jpg")
+PHOTOS = (
+    *("home.jpg", "aero3.jpg", "board.jpg", "graf1.png", "aloeL.jpg", "rubberwhale1.png", "ela_original.jpg"),
+    *("chicky_512.png", "squirrel_cls.jpg", "messi5.jpg"),
+)
+RECORDINGS = ("carphone_pristine.mp4",)
+TUNING = (
+    *("vtest.avi", "tree.avi", "leuvenA.jpg", "basketball1.png", "aero1.jpg", "building.jpg", "box_in_scene.png"),
+    *("left01.jpg", "stuff.jpg"),
+)
 """What the limits were set on: never part of the table."""
 
 
@@ -49,9 +56,11 @@ def fetch(cache: Path) -> Path:
 def frames(path: Path, most: int = 400) -> list[np.ndarray]:
     """A photograph, or the frames of a recording; with some room around the view, so that the camera can be turned."""
     if path.suffix in {".jpg", ".png"}:
-        return [_fitted(cv2.imread(str(path)), 1.3)]
+        # Some photographs are grey, which by day no camera is.
+        tinted = cv2.imread(str(path)) * np.array([0.9, 1.0, 1.0])
+        return [_fitted(tinted.astype(np.uint8), 1.3)]
     with av.open(str(path)) as container:
-        found = (frame.to_ndarray(format="bgr24") for frame, _ in zip(container.decode(video=0), range(most), strict=False))
+        found = (frame.to_ndarray(format="bgr24") for frame in islice(container.decode(video=0), most))
         return [_fitted(frame, 1.0) for frame in found]
 
 
@@ -62,14 +71,17 @@ def corridor() -> list[np.ndarray]:
     middle = np.array([width // 2, height * 2 // 5])
     far = middle + np.array([[-75, -50], [75, -50], [75, 65], [-75, 65]])
     near = np.array([[0, 0], [width, 0], [width, height], [0, height]])
-    for first, second, tone in ((0, 1, (150, 150, 150)), (2, 3, (70, 75, 80)), (1, 2, (130, 128, 120)), (3, 0, (118, 120, 120))):
+    walls = ((0, 1, (150, 150, 150)), (2, 3, (70, 75, 80)), (1, 2, (130, 128, 120)), (3, 0, (118, 120, 120)))
+    for first, second, tone in walls:
         cv2.fillPoly(picture, [np.array([near[first], near[second], far[second], far[first]])], tone)
     for depth in (0.1, 0.35, 0.6, 0.8):
         for side, tone in ((0, (60, 55, 45)), (1, (45, 80, 70))):
-            x, next_x = (int(edge + (goal - edge) * part) for part in (depth, depth + 0.12) for edge, goal in [(side * width, far[side][0])])
-            low, next_low = (int(height + (far[2][1] - height) * part) for part in (depth, depth + 0.12))
-            high, next_high = (int(0.2 * height + (far[0][1] - 0.2 * height) * part) for part in (depth, depth + 0.12))
-            cv2.fillPoly(picture, [np.array([[x, high], [next_x, next_high], [next_x, next_low], [x, low]])], tone)
+            parts = np.array([depth, depth + 0.12])
+            x = side * width + (far[side][0] - side * width) * parts
+            low = height + (far[2][1] - height) * parts
+            high = 0.2 * height + (far[0][1] - 0.2 * height) * parts
+            door = np.array([[x[0], high[0]], [x[1], high[1]], [x[1], low[1]], [x[0], low[0]]])
+            cv2.fillPoly(picture, [door.astype(np.int32)], tone)
     for y in (0.65, 0.75, 0.9):
         cv2.line(picture, (0, int(y * height)), (width, int(y * height)), (95, 95, 95), 2)
     y, x = np.mgrid[0:height, 0:width]
@@ -79,7 +91,8 @@ def corridor() -> list[np.ndarray]:
 def _fitted(picture: np.ndarray, room: float) -> np.ndarray:
     width, height = round(WIDTH * room), round(HEIGHT * room)
     scale = max(width / picture.shape[1], height / picture.shape[0])
-    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
     top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
     return large[top : top + height, left : left + width]
 
@@ -109,9 +122,9 @@ class Camera:
         self._place = 0
         self._drift = 0.0
         self._seconds = 0
-        self._qp = int(self.random.integers(28, 39))
+        self.qp = int(self.random.integers(28, 39))
         self._steady = bool(self.random.integers(2))
-        self._encoders = [Intra(self._qp + more) for more in range(1 if self._steady else 3)]
+        self._encoders = [Intra(self.qp + more) for more in range(1 if self._steady else 3)]
 
     def see(self, sky: Sky) -> np.ndarray:
         """The next moment, as the sensor gives it: BGR, without the clock."""
@@ -172,8 +185,9 @@ class Camera:
             x, y = int(self.random.integers(WIDTH)), int(self.random.integers(HEIGHT))
             cv2.line(picture, (x, y), (x + 3, y + 18), (200.0, 200.0, 200.0), 1)
         for _ in range(6):  # drops on the glass
-            x, y, size = (int(self.random.integers(low, high)) for low, high in ((0, WIDTH - 60), (0, HEIGHT - 60), (20, 60)))
-            picture[y : y + size, x : x + size] = cv2.GaussianBlur(picture[y : y + size, x : x + size], (0, 0), 6)
+            x, y, size = (int(self.random.integers(most)) for most in (WIDTH - 60, HEIGHT - 60, 40))
+            drop = np.s_[y : y + 20 + size, x : x + 20 + size]
+            picture[drop] = cv2.GaussianBlur(picture[drop], (0, 0), 6)
         picture *= 0.85
 
 
@@ -243,7 +257,9 @@ class Intra:
         return judged(decoded[-1])
 
 
-def stream(pictures: Callable[[int], np.ndarray], count: int, fps: int, gop_s: int, kilobits: int | None, qp: int) -> list[np.ndarray]:
+def stream(
+    pictures: Callable[[int], np.ndarray], count: int, fps: int, gop_s: int, *, kilobits: int | None, qp: int
+) -> list[np.ndarray]:
     """The keyframes of a whole stream: at one quality, or at one bit rate with a buffer of a second."""
     gop = fps * gop_s
     settings = f"keyint={gop}:min-keyint={gop}"

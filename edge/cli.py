@@ -87,6 +87,14 @@ def retention(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def validator(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Judge the pictures of every channel, and say which are not worth keeping."""
+    from edge.validator.main import run
+
+    _leave(run(config))
+
+
+@app.command()
 def web(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Serve the site's page, API and health, derived from its events."""
     from edge.web.main import run
@@ -103,11 +111,19 @@ def up(config: ConfigOption = DEFAULT_CONFIG, broker: BrokerOption = None) -> No
 
 
 @app.command()
-def check(config: ConfigOption = DEFAULT_CONFIG, *, json: JsonOption = False) -> None:
+def check(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    json: JsonOption = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="SHEET.png", help="Judge the pictures too and lay them out on this PNG."),
+    ] = None,
+) -> None:
     """Try every camera of a configuration, and say what is wrong and what to do."""
     from edge.check.main import run
 
-    _leave(run(config, json=json, out=sys.stdout))
+    _leave(run(config, json=json, out=sys.stdout, pictures=pictures))
 
 
 @app.command()
@@ -193,6 +209,20 @@ def verify(
     from edge.verify.main import Wish, run
 
     _leave(run(config, Wish(channel, start, end, sample), json=json, out=sys.stdout))
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="FILE-OR-FOLDER...")],
+    *,
+    json: JsonOption = False,
+    every_s: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")] = 10.0,
+    confirm: Annotated[int, typer.Option(min=1, max=100, help="Looks in a row that must agree.")] = 3,
+) -> None:
+    """Judge recordings that lie in files: exit 1 if a picture is at fault."""
+    from edge.validator.offline import run
+
+    _leave(run(paths, json=json, out=sys.stdout, every_s=every_s, confirm=confirm))
 
 
 @app.command("schemas")

@@ -34,6 +34,7 @@ class VerifiedSite:
             "site": SITE,
             "timezone": "Asia/Jakarta",
             "state_dir": str(self.state_dir),
+            "broker": {"host": "127.0.0.1", "port": 1},
             "storage": {"root": str(self.root)},
             "channels": [{"id": name, "url": "rtsp://10.0.0.1/main"} for name in channels],
         }

@@ -31,7 +31,7 @@ EPOCH = "01KAQFYK00N8TG6ZQ3V5M7W9XA"
 PASSWORD = "correct horse battery"
 TOKEN = "token-of-a-program"
 NAME = "Lobby <script>alert(1)</script> & 'co'"
-_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 VIDEO = RecordingStarted.example["video"]
 
 
@@ -124,7 +124,7 @@ def running_site(folder: Path, *, clock=None, ready: bool = True, channels: int 
 
 def accounts() -> str:
     """The `web` section of a site where people log in."""
-    return f"users: {{budi: {{password_hash: '{_HASH}', role: admin}}}}, tokens: {{scraper: {{token_file: token, role: viewer}}}}"
+    return f"users: {{budi: {{password_hash: '{PASSWORD_HASH}', role: admin}}}}, tokens: {{scraper: {{token_file: token, role: viewer}}}}"
 
 
 def started(sequence: int = 0) -> ProcessStarted:

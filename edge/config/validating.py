@@ -1,4 +1,4 @@
-"""The limits that pictures are held against: one table of defaults, of which a channel may change some. Judges nothing."""
+"""The limits that pictures are held against, of which a channel may change some. Judges nothing."""
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ class Thresholds(Section):
     """Limits of the checks; a channel whose view is unusual may need its own."""
 
     black_luma: float = Field(
-        default=24,
+        default=20,
         ge=0,
         le=128,
         description="A picture is black while even its brightest parts stay below this (0 to 255); 0 finds none.",
@@ -21,20 +21,21 @@ class Thresholds(Section):
         description="Share of a picture in one flat colour, or in colour bars, from which on it shows no signal.",
     )
     frozen_share: float = Field(
-        default=0.3,
+        default=0.18,
         ge=0.1,
         le=1,
-        description="Share of the parts with detail that must equal the last look to the last bit; 1 asks for all.",
+        description="Least share of the parts with detail that must equal the last look to the last bit;"
+        " a channel on which more is usual is asked for more.",
     )
     covered_share: float = Field(
         default=0.42,
         ge=0.2,
         le=1,
-        description="Share of the parts with detail that must have lost it; less finds smaller covers, and large lorries.",
+        description="Share of the parts with detail that must have lost it; less finds smaller covers, and lorries.",
     )
     blurred_ratio: float = Field(
-        default=0.6,
+        default=0.55,
         ge=0.1,
         le=0.95,
-        description="A picture is blurred while its edges are less steep than this times what the channel is used to.",
+        description="A picture is blurred while its edges are less sudden than this times what the channel is used to.",
     )

@@ -16,7 +16,8 @@ import numpy as np
 from edge.demo.scene import Look, Scene
 
 VIDEO_CLOCK_RATE = 90_000
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
+_SETTLED_QP = 24
 _START_CODE = b"\0\0\1"
 _ENCODERS = {"h264": "libx264", "h265": "libx265"}
 # NAL unit types: parameter sets, and those that say nothing about the picture (delimiters, SEI, filler).
@@ -144,6 +145,10 @@ def _encoder_options(spec: ClipSpec) -> dict[str, str]:
         f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:repeat-headers=1:"
         f"vbv-maxrate={kilobits}:vbv-bufsize={kilobits}:bframes={spec.bframes}"
     )
+    if spec.look == "frozen":
+        # The encoder of a camera that has stood still for long has settled; rate control would find that anew in each
+        # loop, with keyframes that differ meanwhile.
+        settings += f":qp={_SETTLED_QP}"
     if spec.codec == "h264":
         options = {"preset": "ultrafast", "x264-params": f"{settings}:slices={spec.slices}"}
     else:

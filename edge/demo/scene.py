@@ -59,7 +59,7 @@ class Scene:
         picture = self._still.copy()
         if self._look == "blurred":
             self._draw_passers_by(picture, index)
-            picture[: self._height] = _blurred(picture[: self._height], max(self._height // 36, 2))
+            picture[: self._height] = _blurred(picture[: self._height], max(self._height // 150, 2))
         if self._look in {"normal", "noise", "blurred", "covered"}:
             top, left = self._random.integers(0, 64, 2)
             picture[: self._height] += self._noise[top : top + self._height, left : left + self._width]
@@ -105,11 +105,12 @@ class Scene:
             picture[top : top + side, left : left + side] = 60 + 60 * figure
 
     def _cover(self, picture: Picture) -> None:
-        """Lay a cloth over most of the view: no edges, little light, the noise of the sensor."""
+        """Lay a hand over most of the view: no edges, little light from one side, the noise of the sensor."""
         rows = int(self._height * _COVERED)
         top, left = self._random.integers(0, 64, 2)
         noise = self._noise[top : top + rows, left : left + self._width]
-        picture[self._height - rows : self._height] = 56 + noise // 3
+        light = np.linspace(36, 90, self._width).astype(np.uint8)
+        picture[self._height - rows : self._height] = light + noise // 3
         chroma = picture[self._height :].reshape(2, self._height // 2, self._width // 2)
         chroma[:, (self._height - rows) // 2 :] = _CHROMA_NONE
 

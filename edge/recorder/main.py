@@ -191,9 +191,9 @@ class Recorder:
 
 
 def _records_alike(one: ChannelConfig | None, other: ChannelConfig) -> bool:
-    """Whether two settings of a channel give the same recording; how long it is kept is not the recorder's."""
-    kept: dict[str, None] = {"max_age_days": None, "max_bytes": None}
-    return one is not None and one.model_copy(update=kept) == other.model_copy(update=kept)
+    """Whether two settings of a channel give the same recording; how it is kept and judged is not the recorder's."""
+    others = {"max_age_days", "max_bytes", "validator"}
+    return one is not None and one.model_dump(exclude=others) == other.model_dump(exclude=others)
 
 
 def _setter(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> Callable[[], None]:

@@ -4,8 +4,8 @@ Rules:
 1. A segment begins with a picture at which a decoder can start, and with one set of parameters.
 2. It ends before the first such picture at or after the next wall-clock multiple of the segment's length, before one
    whose parameter sets differ, and before one that follows a discontinuity; never elsewhere, however long that takes.
-3. A fragment begins with every such picture and lasts at most half a second by its own time, 0.6 s by arrival. The first
-   picture of a session is one of its own, so that it is on disk at once.
+3. A fragment begins with every such picture and lasts at most half a second by its own time, 0.6 s by arrival. The
+   first picture of a session is one of its own, so that it is on disk at once.
 4. No picture is left out between the first and the last.
 """
 

@@ -12,7 +12,7 @@ from edge.up.broker import LOOPBACK, broker_program, free_port
 from edge.up.supervisor import Program, Supervisor
 
 LOCAL_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens here
-PROCESSES: Final = ("recorder", "retention", "web")
+PROCESSES: Final = ("recorder", "retention", "validator", "web")
 
 
 def run_site(config_path: Path, broker_template: Path | None) -> int:

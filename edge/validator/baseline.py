@@ -16,23 +16,25 @@ LOOKS_TO_KNOW: Final = 24
 """Valid looks before a reference is held against a picture."""
 _SLOWEST: Final = 0.02
 """Weight of a look, once so many were learned; the first ones weigh more."""
-CLEAR_SHARE: Final = 0.3
-"""A look that lost less than this share of the known detail shows the known view."""
+_CLEAR_SHARE, _CLEAR_GAIN = 0.15, 0.6
+"""A look shows the known view clearly if it lost less of the detail than this, and shows it nearly as strong."""
+_KNOWN_SHARE: Final = 0.3
+"""One that lost and changed less than this together is learned."""
 _STEEPNESS_WEIGHTS: Final = ((1.2, 0.001), (0.8, _SLOWEST), (0.7, 0.002), (-1.0, 0.0))
-"""From so many times the usual steepness on: rain draws sharp streaks, and a lens that lost its focus teaches nothing."""
+"""By times of the usual steepness: rain draws sharp streaks, and a lens that lost its focus teaches nothing."""
 _LEAST_DETAIL: Final = 1.5
-"""Root mean square of the steps between points of the thumbnail, from which on a cell holds detail."""
-_LEAST_CELLS: Final = 0.25
-"""Share of the cells that must hold detail for a loss of it to mean anything."""
+"""Root mean square of the steps between points of the thumbnail from which on a cell holds detail."""
+_LEAST_CELLS: Final = 0.05
+"""Share of the cells that must hold detail for a view to be known again."""
 _LOST_DETAIL: Final = 0.4
 _FAINT_DETAIL: Final = 1.0
 _LOST_GAIN: Final = 0.25
 _FOG_LIKENESS: Final = 0.7
 _LEAST_FOG_DETAIL: Final = 0.5
 _CHANGED_LIKENESS: Final = 0.4
-_CALM_SHARE, _CALM_LUMA, _CALM_WEIGHT = 0.25, 4.0, 0.1
+_CALM_SHARE, _CALM_LUMA, _CALM_WEIGHT = 0.35, 8.0, 0.1
 _RISE, _FALL = 0.1, 0.001
-_STILL_SHARE: Final = 0.2
+_STILL_SHARE: Final = 0.15
 """A look that equals the last one in more than that says nothing about where writing stands in the picture."""
 _MOVED_WEIGHT: Final = 720
 _RESTART_WEIGHT: Final = 8640
@@ -41,11 +43,14 @@ _RESTART_WEIGHT: Final = 8640
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """A picture against the reference: of the cells with known detail, the share that lost it; the other shares likewise."""
+    """A picture against the reference."""
 
     lost_share: float
+    """Of the cells with known detail, those that lost it."""
     changed_share: float
-    """Has detail, but not the known one."""
+    """Of the same cells, those with other detail."""
+    gain: float
+    """How strong the known detail is, against the reference."""
     alike: float
     """Correlation of the coarse structure, over all cells with known detail."""
     brightness: float
@@ -54,6 +59,11 @@ class Likeness:
     """How much more of the picture is blinding white."""
     known_share: float
     """Share of the cells that hold known detail."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether this is the known view, in air as clear as ever."""
+        return self.lost_share < _CLEAR_SHARE and self.gain >= _CLEAR_GAIN
 
 
 class Reference:
@@ -93,6 +103,7 @@ class Reference:
         return Likeness(
             lost_share=float(lost.mean()),
             changed_share=float((~faint & (alike < _CHANGED_LIKENESS)).mean()),
+            gain=float(both.sum() / before.sum()),
             alike=_coarse_likeness(self.thumbnail, features.thumbnail),
             brightness=features.high_luma / max(self.high_luma, 1.0),
             dazzled_share=features.dazzled_share - self.dazzled_share,
@@ -102,7 +113,7 @@ class Reference:
     def learn(self, features: Features) -> None:
         """Take a valid look in, if it shows the known view; begin anew where it has not been shown for long."""
         likeness = self.likeness(features)
-        if likeness is not None and likeness.lost_share + likeness.changed_share >= CLEAR_SHARE:
+        if likeness is not None and likeness.lost_share + likeness.changed_share >= _KNOWN_SHARE:
             moved = likeness.changed_share > likeness.lost_share
             self.unlike += _MOVED_WEIGHT if moved else 1
             if self.unlike >= _RESTART_WEIGHT:
@@ -169,7 +180,8 @@ def _means(slopes: Field) -> Field:
 
 def _coarse_likeness(known: Field, seen: Field) -> float:
     size = (known.shape[1] // 2, known.shape[0] // 2)
-    one, other = (_slopes(np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), dtype=np.float32)) for each in (known, seen))
+    halves = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (known, seen))
+    one, other = (_slopes(np.asarray(half, dtype=np.float32)) for half in halves)
     norm = float(np.sqrt((one * one).sum() * (other * other).sum()))
     return float((one * other).sum()) / norm if norm > 0 else 0.0
 

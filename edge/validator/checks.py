@@ -18,11 +18,12 @@ from edge.validator.verdict import Finding, Reason
 _BLACK_CONTRAST: Final = 12.0
 """A dark scene has more than that between its dark and its bright parts, and stays valid."""
 
-_PURE_SPREAD: Final = 1.2
+_PURE_SPREAD: Final = 1.6
 _VIVID_CHROMA: Final = 40.0
 _GREY_LUMA: Final = (24.0, 235.0)
-"""Grey between these is a screen when it is pure; darker is held against the last look, and brighter is glare."""
-_DARK_SHARE: Final = 0.85
+"""Grey between these may be a screen when it is pure; darker asks for more, and brighter is glare."""
+_DARK_SHARE, _DARK_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
+"""Words on black leave so much of it, so pure, and so many points as they were; a few lamps at night do not."""
 _BARS: Final = 5
 _BAR_SHARE: Final = 0.05
 
@@ -33,23 +34,25 @@ _MOST_CHANGED: Final = 0.02
 _USUAL_TIMES: Final = 2.5
 _ALL_FROZEN: Final = 0.95
 
-SUDDEN_LOOKS: Final = 6
-"""A cover comes within so many looks; fog and dirt take longer."""
+SUDDEN_LOOKS: Final = 3
+"""A cover comes within so many looks; fog, dusk and dirt take longer."""
 _LIGHTS_OUT: Final = 0.5
 _LIGHTS_OUT_LUMA: Final = 48.0
 _DAZZLED_SHARE: Final = 0.12
+_LEAST_KNOWN: Final = 0.4
+"""Share of the cells that must hold known detail: a bare wall has too little to lose."""
 _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
-_FOG_EDGES: Final = 0.35
-"""Fog and dusk lower the edges, and what little is left of them the encoder smooths; a blur leaves more of the height."""
+_FOG_EDGES, _FOG_EDGE_LUMA = 0.28, 14.0
+"""Fog and dusk lower edges, and what little is left of them the encoder smooths; a blur leaves more of the height."""
 _SAME_VIEW: Final = 0.45
 """Likewise, below which a picture tells nothing of how sharp the known view is now."""
 
 _STANDING_LUMA: Final = 4.0
 _STANDING_SHARE: Final = 0.85
-_STANDING_FROZEN: Final = 0.5
+_STANDING_FROZEN: Final = 0.6
 _STANDING_RATIO: Final = 1.1
 
 
@@ -119,26 +122,32 @@ def no_signal(features: Features, history: History, limits: Thresholds) -> Findi
     if not features.colours:
         return None
     first = features.colours[0]
-    share, looks = 0.0, 1
-    if _is_screen(first, history):
-        share, looks = first.share, 1 if first.luma >= _GREY_LUMA[0] else 2
+    looks = _screen_looks(first, history)
+    share = first.share if looks else 0.0
     bars = [one for one in features.colours if one.share >= _BAR_SHARE and one.spread <= FLAT_SPREAD]
-    if len(bars) >= _BARS and sum(one.chroma >= _VIVID_CHROMA for one in bars) >= 3:
+    if len(bars) >= _BARS and sum(map(_is_vivid, bars)) >= 3:
         share = max(share, sum(one.share for one in bars))
     limit = limits.no_signal_share * (_STANDING_SHARE if history.standing == "no_signal" else 1)
-    return Finding("no_signal", share, limit, looks) if share >= limit else None
+    return Finding("no_signal", share, limit, max(looks, 1)) if share >= limit else None
 
 
-def _is_screen(colour: Colour, history: History) -> bool:
-    if colour.chroma >= _VIVID_CHROMA:
-        return colour.spread <= FLAT_SPREAD
+def _is_vivid(colour: Colour) -> bool:
+    return colour.chroma >= _VIVID_CHROMA
+
+
+def _screen_looks(colour: Colour, history: History) -> int:
+    """How many looks show that this colour is a screen, 0 where it may be none."""
+    if _is_vivid(colour):
+        return int(colour.spread <= FLAT_SPREAD)
     if colour.spread > _PURE_SPREAD or colour.luma > _GREY_LUMA[1]:
-        return False
-    if colour.luma >= _GREY_LUMA[0]:
-        return True
-    # Words on black, or a few lamps at night? Lamps flicker.
-    still = history.still
-    return colour.share >= _DARK_SHARE and still is not None and still.points_share >= 0.998
+        return 0
+    still = history.still is not None and history.still.points_share >= _STILL_POINTS
+    if colour.luma < _GREY_LUMA[0]:
+        return 2 if still and colour.share >= _DARK_SHARE and colour.spread <= _DARK_SPREAD else 0
+    # Thick fog is as grey, but it comes slowly and noise is left in it.
+    if history.clear_looks_ago <= SUDDEN_LOOKS:
+        return 1
+    return 2 if still else 0
 
 
 def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
@@ -162,7 +171,9 @@ def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
 def covered(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """The known detail went from most of the view, within a few looks, and nothing stands in its place."""
     likeness = history.likeness
-    if likeness is None or history.clear_looks_ago > SUDDEN_LOOKS or _in_bad_light(features, likeness):
+    if likeness is None or likeness.known_share < _LEAST_KNOWN or history.clear_looks_ago > SUDDEN_LOOKS:
+        return None
+    if _in_bad_light(features, likeness):
         return None
     limit = limits.covered_share * (_STANDING_SHARE if history.standing == "covered" else 1)
     # Where the rim of a cover runs there is detail, though not the known one; a view that was moved is full of that.
@@ -177,9 +188,9 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
 def blurred(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """The known view, with edges that are less steep than ever."""
     likeness, usual = history.likeness, history.usual_steepness
-    if likeness is None or usual is None or features.steepness is None or _in_bad_light(features, likeness):
+    if likeness is None or not usual or features.steepness is None or _in_bad_light(features, likeness):
         return None
-    if features.edge_luma < _FOG_EDGES * history.usual_edge_luma:
+    if features.edge_luma < max(_FOG_EDGES * history.usual_edge_luma, _FOG_EDGE_LUMA):
         return None
     ratio = features.steepness / usual
     limit = limits.blurred_ratio * (_STANDING_RATIO if history.standing == "blurred" else 1)

@@ -29,6 +29,7 @@ INFRARED_CHROMA: Final = 6
 DAZZLED_LUMA: Final = 250
 
 _REACH: Final = 6
+_EVEN_SLOPE: Final = 1 / (2 * _REACH)
 _LEAST_STEP: Final = 12.0
 """An edge is a step of so much luma over 2 x _REACH points, at the least."""
 _ALONG: Final = 5
@@ -75,7 +76,7 @@ class Features:
     detail: Field
     """Mean step between neighbouring points in each small square of the middle, STILL_SIDE points on a side."""
     steepness: float | None
-    """How much of the height of an edge lies between two neighbouring points; None where there are too few edges."""
+    """How sudden edges are: 1 where they lie between two points, 0 for even slopes; None where there are too few."""
     edge_luma: float
     """Height of the edges, 0 where there are too few."""
 
@@ -136,7 +137,7 @@ def _chroma(picture: Picture) -> Plane:
 
 
 def flat_colours(picture: Picture) -> tuple[Colour, ...]:
-    """The colours that a picture is painted in, the largest share first; of a photograph, at most one that is not flat."""
+    """The colours that a picture is painted in, the largest share first; a photograph gives one that is not flat."""
     points = picture.reshape(-1, 3).astype(np.int16)
     everything = len(points)
     found: list[Colour] = []
@@ -186,8 +187,9 @@ def steepness(luma: Plane) -> tuple[float | None, float]:
     known = strong >= _LEAST_EDGES
     if known.sum() < _LEAST_EDGED_CELLS:
         return None, 0.0
-    steep = np.median(np.sqrt(np.maximum(steps[known], 0) / heights[known]))
-    return float(steep), float(np.median(np.sqrt(heights[known] / strong[known])))
+    steep = float(np.median(np.sqrt(np.maximum(steps[known], 0) / heights[known])))
+    edge_luma = float(np.median(np.sqrt(heights[known] / strong[known])))
+    return max((steep - _EVEN_SLOPE) / (1 - _EVEN_SLOPE), 0.0), edge_luma
 
 
 def _edges(luma: Plane, cells: tuple[int, int]) -> tuple[Field, Field, Field]:
@@ -204,4 +206,5 @@ def _edges(luma: Plane, cells: tuple[int, int]) -> tuple[Field, Field, Field]:
     heights = cv2.multiply(height, height, dtype=cv2.CV_32F)
     mask = strong.astype(np.float32)
     means = cv2.resize(cv2.merge([steps * mask, heights * mask, mask]), cells, interpolation=cv2.INTER_AREA)
-    return means[..., 0], means[..., 1], means[..., 2]
+    first, second, third = (np.asarray(means[..., part], dtype=np.float32) for part in range(3))
+    return first, second, third

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from edge.config.validating import Thresholds
-from edge.validator.baseline import CLEAR_SHARE, Light, Likeness, Reference, Stills
+from edge.validator.baseline import Light, Likeness, Reference, Stills
 from edge.validator.checks import SUDDEN_LOOKS, History, Stillness, check, stillness
 from edge.validator.features import Features, Picture, measure
 from edge.validator.memory import KeptLight, KeptReference, KeptStills, KeptVerdict, Memory, StateUnreadableError
@@ -17,7 +17,7 @@ from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
 
 _NOTHING_LEFT = 0.95
-"""In its first night, a view is covered by the reference of the day only where it lost all detail: lamps reach not far."""
+"""In its first night a view is held against that of the day, of which the camera's lamps show little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class ChannelJudge:
 
     def _count(self, likeness: Likeness | None) -> None:
         """How long ago the known view was seen; a cover keeps the time at which it came."""
-        if likeness is not None and likeness.lost_share < CLEAR_SHARE:
+        if likeness is not None and likeness.clear:
             self._clear_looks_ago = 0
         elif self._last_finding is None and self.verdict is None:
             self._clear_looks_ago += 1

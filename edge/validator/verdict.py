@@ -38,37 +38,48 @@ class Hysteresis:
     """The verdict that stands, and how many looks in a row speak for another."""
 
     def __init__(self, confirm: int, verdict: Verdict | None = None) -> None:
-        self._confirm = confirm
         self.verdict = verdict
+        self._confirm = confirm
         self._reason: Reason | None = None
         self._looks = 0
         self._since_ms = 0
-        self._last_ms = 0
+        self._apart_looks = 0
+        self._apart_since_ms = 0
+        self._last_ms: int | None = None
 
     def look(self, at_ms: int, finding: Finding | None) -> Change | None:
-        """Take in what a look shows; a change once `confirm` looks in a row agree on it."""
-        last_ms, self._last_ms = self._last_ms or at_ms, at_ms
+        """Take in what a look shows; a change once `confirm` looks in a row agree on it.
+
+        Where they agree on nothing for twice as long, but not on the fault that stands either, that has ended.
+        """
         reason = finding.reason if finding else None
+        last_ms, self._last_ms = self._last_ms, at_ms
         if reason == self._standing:
-            self._reason, self._looks = reason, 0
+            self._looks = self._apart_looks = 0
             return None
-        if not self._looks or reason != self._reason:
-            self._reason, self._looks = reason, 1
-            self._since_ms = at_ms
-            if finding and finding.looks > 1:
-                self._looks, self._since_ms = 2, last_ms
-        else:
-            self._looks += 1
-        if self._looks < self._confirm:
-            return None
-        return self._changed(finding)
+        self._count(reason, at_ms)
+        if finding and finding.looks > self._looks and last_ms is not None:
+            self._looks, self._since_ms = finding.looks, last_ms
+        if self._looks >= self._confirm:
+            return self._change(finding, self._since_ms)
+        if finding is None and self._apart_looks >= 2 * self._confirm:
+            return self._change(None, self._apart_since_ms)
+        return None
 
     @property
     def _standing(self) -> Reason | None:
         return self.verdict.finding.reason if self.verdict else None
 
-    def _changed(self, finding: Finding | None) -> Change:
+    def _count(self, reason: Reason | None, at_ms: int) -> None:
+        if not self._apart_looks:
+            self._apart_since_ms = at_ms
+        if not self._looks or reason != self._reason:
+            self._reason, self._looks, self._since_ms = reason, 0, at_ms
+        self._looks += 1
+        self._apart_looks += 1
+
+    def _change(self, finding: Finding | None, since_ms: int) -> Change:
         was = self.verdict
-        self.verdict = Verdict(finding, self._since_ms) if finding else None
-        self._looks = 0
-        return Change(was, self.verdict, self._since_ms)
+        self.verdict = Verdict(finding, since_ms) if finding else None
+        self._looks = self._apart_looks = 0
+        return Change(was, self.verdict, since_ms)

@@ -9,7 +9,7 @@ from edge.events.catalog.validator import RejectReason
 from edge.validator.features import Picture
 from edge.validator.judge import ChannelJudge, StateUnreadableError
 from edge.validator.rejection import Span, Stretch
-from edge.validator.standing import UNSEEN, Fault, Standing, Statement, Trouble
+from edge.validator.standing import Fault, Standing, Statement, Trouble
 from edge.validator.thresholds import Thresholds
 
 MOST_GAP_LOOKS: Final = 3
@@ -161,8 +161,3 @@ class Watched:
         self.seen = Seen(**rest["seen"]) if rest["seen"] else None
         self.judged_ms, self.heard = int(rest["judged_ms"]), (str(rest["heard"][0]), int(rest["heard"][1]))
         self.looks, self._damaged = int(rest["looks"]), int(rest["damaged"])
-
-
-def is_of_pictures(fault: Fault) -> bool:
-    """Whether a fault is one that a picture shows."""
-    return fault.reason not in UNSEEN

@@ -18,7 +18,7 @@ from litestar.di import Provide
 from litestar.middleware.base import DefineMiddleware
 from litestar.stores.file import FileStore
 
-from edge.web import api, metrics, pages, pictures
+from edge.web import api, metrics, pages, pictures, protecting
 from edge.web.accounts import Accounts
 from edge.web.assets import Assets, static_file
 from edge.web.door import Authentication, Door, log_in, log_out
@@ -83,6 +83,7 @@ class WebApp:
                 log_in,
                 log_out,
                 *pages.routes,
+                *protecting.routes,
                 Router("/", route_handlers=[*api.routes, metrics.metrics, *pictures.routes], security=TOKEN_NEEDED),
             ],
             dependencies={name: Provide(part, sync_to_thread=False) for name, part in self._parts(assets).items()},

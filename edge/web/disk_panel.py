@@ -72,8 +72,10 @@ def disk_panel(
     label = words("page.disk_label", total=words.size(disk.total_bytes), parts=", ".join(part.words for part in parts))
     if disk.state == "ok":
         short = f"{words.number(100 - next(part.width for part in parts if part.look == 'free'))} %"
-    lines = tuple(_lines(disk, retention, times))
-    return DiskPanel(tuple(parts), label, because, lines, short, tuple(_reaches(disk, names, times)), deleted)
+    reaches = tuple(_reaches(disk, names, times))
+    return DiskPanel(
+        tuple(parts), label, because, tuple(_lines(disk, retention, times)), short, reaches, deleted
+    )
 
 
 def _parts(disk: DiskView, total: int, used: int, times: Times) -> list[Part]:
@@ -103,8 +105,8 @@ def _because(disk: DiskView, times: Times) -> str:
 def _lines(disk: DiskView, retention: RetentionConfig, times: Times) -> list[str]:
     words, lines = times.words, []
     rate = disk.write_rate_bytes_s
-    if rate:
-        lines += [_full_in(disk, rate, times), _keeps(disk, rate, retention, times)]
+    if rate and disk.state in {"ok", "low"}:
+        lines += [_full_in(disk, rate, retention, times), _keeps(disk, rate, retention, times)]
     if disk.protected_bytes:
         lines.append(words("page.disk_protected", size=words.size(disk.protected_bytes)))
     if disk.unknown_files:
@@ -115,27 +117,32 @@ def _lines(disk: DiskView, retention: RetentionConfig, times: Times) -> list[str
     return lines
 
 
-def _full_in(disk: DiskView, rate: float, times: Times) -> str:
+def _full_in(disk: DiskView, rate: float, retention: RetentionConfig, times: Times) -> str:
+    """When it is full: as full as retention lets it become, or to the last byte where nothing more can be deleted."""
     words = times.words
     if disk.hours_left is None:
-        return words("page.disk_stays" if disk.stuck else "page.disk_steady", rate=words.rate(rate * 8))
-    left = words.days(disk.hours_left / 24) if disk.hours_left >= 48 else words.duration(disk.hours_left * 3600)
+        return words("page.disk_steady", rate=words.rate(rate * 8))
+    hours = disk.hours_left
+    if not disk.stuck:
+        hours = min(hours, max(0.0, _until_limit_bytes(disk, retention)) / rate / 3600)
+    left = words.days(hours / 24) if hours >= 48 else words.duration(hours * 3600)
     return words("page.disk_full_in" if disk.stuck else "page.disk_full_then", left=left, rate=words.rate(rate * 8))
 
 
 def _keeps(disk: DiskView, rate: float, retention: RetentionConfig, times: Times) -> str:
-    """By retention's forecast for the channel that reaches least far, or as far as the disk alone tells."""
+    """By retention's forecast for channels without limits of their own, or as far as the disk alone tells."""
     words = times.words
-    days = min(disk.forecast_days.values(), default=_room_bytes(disk, retention) / rate / 86_400)
+    room_bytes = max(0.0, (disk.recordings_bytes or 0) + _until_limit_bytes(disk, retention))
+    days = max(disk.forecast_days.values(), default=room_bytes / rate / 86_400)
     return words("page.disk_keeps", days=words.days(days), promise=words.days(retention.promise_days))
 
 
-def _room_bytes(disk: DiskView, retention: RetentionConfig) -> float:
-    """How much recordings may fill, as retention goes by it."""
+def _until_limit_bytes(disk: DiskView, retention: RetentionConfig) -> float:
+    """What may still be filled before the oldest have to make room."""
     total = disk.total_bytes or 0
     free = disk.free_bytes if disk.free_bytes is not None else total - (disk.used_bytes or 0)
     reserve = max(retention.min_free_bytes, total * (1 - retention.max_used_percent / 100))
-    return max(0.0, (disk.recordings_bytes or 0) + free - reserve)
+    return free - reserve
 
 
 def _health(disk: DiskView, times: Times) -> list[str]:

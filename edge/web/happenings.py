@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from edge.events.catalog import EVENTS, ChannelInvalid, RecordingStopped
+from edge.events.catalog import EVENTS, ChannelInvalid, RecordingStopped, SegmentsVerified
 from edge.events.data import EventData
 from edge.events.envelope import Envelope
 from edge.events.errors import EnvelopeError, EventDataError
 from edge.journal.arrival import Entry
+from edge.state.troubles import MISSING_PATIENCE_MS
 from edge.words.sentences import sentence
 from edge.words.times import Times
 
@@ -63,12 +64,26 @@ class Happening:
     raw: str
 
 
+def is_no_news(entry: Entry, lacks: Lacks, now_ms: int) -> bool:
+    """Whether an entry says that events are missing which have come since, or are likely to come in a moment."""
+    if is_over(entry, lacks):
+        return True
+    young = entry.event_type == "events_missing" and now_ms - entry.time_ms < MISSING_PATIENCE_MS
+    return young and entry.understood and _data(entry)["how"] != "gone"
+
+
 def is_over(entry: Entry, lacks: Lacks) -> bool:
-    """Whether an entry says that events are missing which have come since: nobody has to be told."""
+    """Whether an entry says that events are missing which have come since."""
     if entry.event_type != "events_missing" or not entry.understood:
         return False
-    data = json.loads(entry.payload)["data"]
+    data = _data(entry)
     return not lacks(data["source"].rpartition("/")[2], data["epoch"], data["from"], data["to"])
+
+
+def _data(entry: Entry) -> dict[str, Any]:
+    """What an entry says that was understood when it came."""
+    data: dict[str, Any] = json.loads(entry.payload)["data"]
+    return data
 
 
 def happening(entry: Entry, names: Mapping[str, str], times: Times, lacks: Lacks) -> Happening:
@@ -101,6 +116,8 @@ def _shape(event: EventData, shape: str) -> str:
         return "off"
     if isinstance(event, ChannelInvalid) and event.reason in {"unreachable", "auth_failed"}:
         return "offline"
+    if isinstance(event, SegmentsVerified) and (event.changed or event.unreadable or event.undecodable):
+        return "picture_fault"
     return shape
 
 

@@ -34,7 +34,7 @@ from edge.web.pictures import Pictures
 from edge.web.server import WebServer, listen
 from edge.web.site import Site, channel_settings
 
-EXPECTED_PROCESSES: Final = ("recorder", "retention", "web")
+EXPECTED_PROCESSES: Final = ("recorder", "retention", "validator", "web")
 SNAPSHOT: Final = "site"
 SNAPSHOT_ENTRIES: Final = 20_000
 SNAPSHOT_S: Final = 600.0

@@ -19,7 +19,7 @@ from edge.web import disk_panel, panels, protecting
 from edge.web.assets import Assets
 from edge.web.days import day_of
 from edge.web.door import Door, safe_path
-from edge.web.happenings import NOTABLE, Happening, happening, is_over
+from edge.web.happenings import NOTABLE, Happening, happening, is_no_news
 from edge.web.last_day import strips_of
 from edge.web.live import LiveSite
 from edge.web.paging import Place
@@ -71,7 +71,7 @@ def site_page(request: _Asked, live: _Live, config: _Config, journal: _Journal, 
             view.disk,
             {one.id: one.name for one in live.settings},
             config.retention,
-            receipts(journal, config.site, disk_panel.LATELY) or (),
+            receipts(journal, disk_panel.LATELY) or (),
             times,
         ),
         processes_well=sum(one.status == "online" for one in view.processes),
@@ -146,7 +146,7 @@ def events_page(
     more, entries = len(entries) > ROWS, entries[:ROWS]
     if forward:
         entries.reverse()
-    shown = [one for one in entries if kind or not is_over(one, live.lacks)]
+    shown = [one for one in entries if kind or not is_no_news(one, live.lacks, times.now_ms)]
     rows = _in_words(shown, live, config, times)
     query = {name: value for name, value in (("type", kind), ("channel", channel)) if value}
     place = Place(query, entries, more=more, forward=forward, turned=before is not None or forward)
@@ -242,7 +242,7 @@ def _happenings(
         entries = journal.entries(
             before=before, limit=wanted, newest_first=True, event_types=NOTABLE, channels=channels
         )
-        found += [one for one in entries if not is_over(one, live.lacks)]
+        found += [one for one in entries if not is_no_news(one, live.lacks, times.now_ms)]
         if len(found) >= limit or len(entries) < wanted:
             break
         before = entries[-1].position
@@ -276,5 +276,5 @@ def _lack(one: Stretch, times: Times) -> dict[str, object]:
     }
 
 
-routes: Final = [site_page, channel_page, events_page, login_page, *protecting.routes]
+routes: Final = [site_page, channel_page, events_page, login_page]
 template_config: Final = None

@@ -22,11 +22,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from edge.clock import Clock
+from edge.decoding.process import NoPicture, PictureProcess, WorkerDied, WorkerLate
 from edge.errors import Mp4Error
 from edge.recordings.newest import Keyframe, NewestKeyframes
 from edge.web.asked import known_channel
 from edge.web.live import LiveSite
-from edge.web.picture_process import NoPicture, PictureProcess, WorkerDied, WorkerLate
 from edge.web.problem import ProblemError, problem_responses
 
 WIDTHS: Final = (320, 640, 960, 1280, 1920)

@@ -119,7 +119,7 @@ async def protect(
     except ProblemError as error:
         return redirect(_back(channel_id, "protect", day=day, problem=error.code, start=start, end=end, note=note))
     await _until(live, channel_id, made.protection, there=True)
-    return redirect(_back(channel_id, "protected", day=day))
+    return redirect(_back(channel_id, "protected", day=day, problem="" if made.segments else "empty"))
 
 
 @post(

@@ -8,10 +8,10 @@ from edge.journal.errors import JournalUnavailable
 from edge.journal.store import Journal
 
 
-def receipts(journal: Journal, site: str, limit: int) -> list[tuple[int, Mapping[str, Any]]] | None:
+def receipts(journal: Journal, limit: int) -> list[tuple[int, Mapping[str, Any]]] | None:
     """Time and data of the newest, newest first; None while the journal cannot be read."""
     try:
-        entries = journal.entries(limit=limit, newest_first=True, site=site, event_types=("disk_pruned",))
+        entries = journal.entries(limit=limit, newest_first=True, event_types=("disk_pruned",))
     except JournalUnavailable:
         return None
     return [(one.time_ms, json.loads(one.payload)["data"]) for one in entries if one.understood]

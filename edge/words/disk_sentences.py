@@ -32,7 +32,8 @@ def disk_pruned(event: catalog.DiskPruned, words: Words) -> str:
     channels = len({span.channel for span in event.channels})
     why = words.of_code("pruned", event.rule)
     size = words.size(event.bytes)
-    return words.count("event.disk_pruned", channels, segments=event.segments, size=size, why=why)
+    segments = words.count("event.segments", event.segments)
+    return words.count("event.disk_pruned", channels, segments=segments, size=size, why=why)
 
 
 def disk_low(event: catalog.DiskLow, words: Words) -> str:

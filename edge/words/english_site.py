@@ -31,6 +31,7 @@ SITE: Final[dict[str, str]] = {
     "top.none": "No channel is recording.",
     "top.unseen": "What is recorded meanwhile is not seen from here.",
     "top.title.ok": "well",
+    "top.title.waiting": "waiting",
     "top.title.degraded": "needs attention",
     "top.title.down": "not recording",
     "list": "{most} and {last}",

@@ -29,6 +29,7 @@ SITE: Final[dict[str, str]] = {
     "top.none": "Tidak ada kanal yang merekam.",
     "top.unseen": "Apa yang direkam sementara ini tidak terlihat dari sini.",
     "top.title.ok": "baik",
+    "top.title.waiting": "menunggu",
     "top.title.degraded": "perlu diperiksa",
     "top.title.down": "tidak merekam",
     "list": "{most} dan {last}",

@@ -3,6 +3,7 @@
 import re
 import shutil
 import time
+from itertools import pairwise
 
 import pytest
 from acceptance_support import until
@@ -110,6 +111,48 @@ def test_page_without_script_is_whole(site, watch):
     page.locator("header a.brand").click()
     expect(page.locator("html")).to_have_attribute("lang", "id")
     expect(page.locator("#sentence")).not_to_contain_text("All is well")
+
+
+def test_pictures_are_renewed_while_somebody_looks(site, watch):
+    """Each about every 10 s, one after the other, never blank; the page's own changes leave them alone."""
+    page = watch.open()
+    all_well(page)
+    asked = []
+    page.on("request", lambda request: asked.append((time.monotonic(), request.url)) if "snapshot" in request.url else None)
+    page.evaluate("""() => {
+        window.blank = 0;
+        const look = new MutationObserver((all) => all.forEach(({target}) => { window.blank += !target.naturalWidth; }));
+        for (const one of document.querySelectorAll(".picture img")) look.observe(one, {attributes: true});
+    }""")
+    until(lambda: page.evaluate("[...document.querySelectorAll('.picture img')].every((one) => one.src.startsWith('blob:'))"), 40)
+    page.wait_for_timeout(10_000)
+    assert page.evaluate("window.blank") == 0
+    for channel in CHANNELS:
+        times = [at_s for at_s, url in asked if f"/channels/{channel}/" in url]
+        assert 2 <= len(times) <= 5
+        assert min(later - earlier for earlier, later in pairwise(times)) > 5
+    assert broken_pictures(page) == []
+
+
+def test_footage_is_protected_and_let_go_without_script(site, watch):
+    """The form of a channel's page, the line of its day, and the list, for whoever may."""
+    page = watch.open("/channels/warehouse", java_script_enabled=False)
+    page.locator("#protect summary").click()
+    page.locator("input[name=start]").fill("00:00:01")
+    page.locator("input[name=end]").fill("00:00:00")
+    page.locator("input[name=note]").fill("pallet <b>broken</b>")
+    page.locator("form.protect button").click()
+    expect(page).to_have_url(re.compile(r"/channels/warehouse\?day=[-0-9]+(&problem=empty)?#protected$"))
+    expect(page.locator("#protected li")).to_contain_text("pallet <b>broken</b>")
+    expect(page.locator("svg.kept rect")).to_have_count(1)
+    other = watch.open("/channels/warehouse")
+    expect(other.locator("#protected li")).to_have_count(1)
+    other.evaluate("window.stayed = true")
+    page.locator("#protected li summary").click()
+    page.locator("#protected li button").click()
+    expect(page.locator("#protected li")).to_have_count(0)
+    expect(other.locator("#protected li")).to_have_count(0)
+    assert other.evaluate("window.stayed")
 
 
 def test_what_the_reader_holds_stays_while_the_page_changes(site, watch):

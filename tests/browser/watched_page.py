@@ -134,7 +134,7 @@ class Watch:
             self.complaints.append(f"{kind}: {text}")
 
     def _asked(self, url: str) -> None:
-        if not url.startswith(("data:", self.url + "/")):
+        if not url.startswith(("data:", self.url + "/", f"blob:{self.url}/")):
             self.complaints.append(f"another host: {url}")
 
     def _answered(self, status: int, url: str) -> None:

@@ -10,9 +10,9 @@ import structlog
 from pictured_segments import H264, H265, START_MS, SegmentFile, looks_like, pixels, until
 
 from edge.clock import ManualClock
+from edge.decoding.process import COMMAND, PictureProcess, WorkerDied, WorkerLate
 from edge.recordings.newest import NewestKeyframes
 from edge.web import pictures as pictures_module
-from edge.web.picture_process import COMMAND, PictureProcess, WorkerDied, WorkerLate
 from edge.web.pictures import FRESH_S, LEAST_WIDTH, MOST_WIDTH, WIDTHS, Pictures
 
 

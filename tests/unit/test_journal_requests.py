@@ -63,6 +63,15 @@ def test_holes_close_to_each_other_are_had_with_one_request():
     assert asker.ask() == [(SOURCE, 5, 910)]
 
 
+def test_what_is_missing_behind_an_overdue_number_comes_along():
+    """Who subscribes to a process that has just started lacks its first events; one request brings them all."""
+    requests = ReplayRequests(lambda: "t")
+    tracks = {SOURCE: Track(heard=5)}
+    due = {SOURCE: Ranges(((1, 1),))}
+    (request,) = requests.next_requests(due, tracks, ["recorder"], 0)
+    assert (request.command.from_, request.command.to) == (1, 5)
+
+
 def test_a_process_that_is_away_is_not_asked():
     """Commands would wait for it at the broker, one for every minute."""
     asker = Asker()

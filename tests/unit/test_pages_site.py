@@ -22,6 +22,7 @@ from edge.state.views import (
     ChannelView,
     DiskView,
     ProcessView,
+    ProtectionView,
     SegmentView,
     SiteView,
     Span,
@@ -40,6 +41,7 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 EVIL = "<script>alert(1)</script> & \"Tom's\" {name} {{ 7 * 7 }}"
 STATUSES = ("recording", "picture_fault", "offline", "off", "unknown")
 AYU = Visitor("ayu", "viewer")
+BUDI = Visitor("budi", "admin")
 REASONS = {"picture_fault": "black", "offline": "timeout"}
 
 
@@ -52,6 +54,7 @@ def channel(number, status="recording", name=None, **changes):
         "oldest_ms": NOW - 30 * DAY if known else None, "recorded_s": 86_300.0 if known else 0.0,
         "expected_s": 86_400.0 if known else 0.0, "lost_packets_24h": 12, "suspect_s_24h": 1.5, "dropped_s_24h": 0.0,
         "bitrate_bits_s": 4.1e6 if known else None, "camera_clock_offset_s": -75.0, "url": "rtsp://edge:***@10.0.0.11/main",
+        "protected": (),
     }  # fmt: skip
     return ChannelView(**fields | changes)
 
@@ -67,7 +70,7 @@ def disk(state="ok", **changes):
     fields = dict.fromkeys(DiskView.__slots__) | {
         "state": state, "mount": "/srv/saksi", "measured_ms": NOW - 42_000, "total_bytes": 4 * 10**12,
         "used_bytes": 34 * 10**11, "free_bytes": 6 * 10**11, "recordings_bytes": 31 * 10**11, "unknown_files": 3,
-        "write_rate_bytes_s": 1.2e6, "hours_left": 225.6, "smart": "ok", "oldest_ms": {}, "short": (),
+        "write_rate_bytes_s": 1.2e6, "hours_left": 225.6, "smart": "ok", "oldest_ms": {}, "short": (), "forecast_days": {},
     }  # fmt: skip
     return DiskView(**fields | changes)
 
@@ -99,6 +102,11 @@ class Live(LiveSite):
 
     def now_ms(self):
         return NOW
+
+    def lacks(self, process, epoch, first, last):
+        return first >= self.filled_below
+
+    filled_below = 0
 
     def coverage(self, channel_id, from_ms, to_ms):
         middle, now = (from_ms + min(to_ms, NOW)) // 2, min(to_ms, NOW)
@@ -311,6 +319,50 @@ def test_routine_events_are_left_out_until_they_are_asked_for(client_of):
     assert "segment written:" in client.get("/events?type=all").text
     assert "segment written:" in client.get("/events?type=segment_written&channel=cam0").text
     assert "There are no such events." in client.get("/events?type=clock_jumped").text
+
+
+def test_events_that_were_missing_and_came_are_no_news(client_of):
+    """What matters does not tell of them; everything does, without alarm. What is missing still is told."""
+    times = {"how": "heartbeat", "source": "/jkt-001/recorder", "epoch": "01KAQFYK00N8TG6ZQ3V5M7W9XA"}
+    filled = [entry(number, "events_missing", **times, **{"from": number, "to": number}) for number in range(2, 60)]
+    again = [entry(number + 100, "events_recovered", **(times | {"how": "replay"})) for number in range(2, 60)]
+    lost = entry(300, "events_missing", **(times | {"how": "hole", "from": 900, "to": 909}))
+    client = client_of(TROUBLED, Journal([entry(1), *filled, *again, lost]))
+    client.app.dependencies["live"].dependency().filled_below = 900
+    for path in ("/", "/events"):
+        text = client.get(path).text
+        assert re.findall(r' id="event-(\d+)"', text) == ["300", "1"]
+        assert "events 900 to 909 of /jkt-001/recorder are missing" in text
+    text = client.get("/events?type=all").text
+    assert "events 59 to 59 of /jkt-001/recorder are missing" in text
+    assert text.count('<svg class="mark picture_fault"') == client.get("/events").text.count('<svg class="mark picture_fault"')
+
+
+def test_site_that_has_just_started_says_so_calmly(client_of):
+    """Nothing is wrong, and nothing is recorded yet."""
+    text = client_of(site(channel(0, "unknown"), health="degraded")).get("/").text
+    Whole(text)
+    assert "Nothing is wrong, and 0 of 1 channels are recording so far." in text
+    assert "<title>jkt-001: waiting</title>" in text
+
+
+def test_protected_footage_is_shown_to_all_and_let_go_by_admins(client_of):
+    """On the line of its day, and in a list with who wanted it and why."""
+    kept = ProtectionView("01KAQG0W4M2D9C6T8R5Y7B3EHK", NOW - 3 * HOUR, NOW - 2 * HOUR, EVIL, "sari", NOW - HOUR)
+    view = site(channel(0, protected=(kept,)))
+    seen, changed = client_of(view).get("/channels/cam0").text, client_of(view, visitor=BUDI).get("/channels/cam0").text
+    for text in (seen, changed):
+        Whole(text)
+        assert "Mon 23 Nov 2026, 11:02:31 to 12:02:31" in text
+        assert 'class="kept"><title>Mon 23 Nov 2026, 11:02:31 to 12:02:31: protected by sari, &lt;script&gt;' in text
+    assert 'method="post"' not in seen.replace('action="/logout"', "").replace('<form class="account" method="post"', "")
+    assert 'action="/channels/cam0/protections/01KAQG0W4M2D9C6T8R5Y7B3EHK/end"' in changed
+    assert 'action="/channels/cam0/protections"' in changed
+    assert 'http-equiv="refresh"' in seen
+    assert 'http-equiv="refresh"' not in changed  # what is typed would be gone
+    other = client_of(view).get("/channels/cam0?day=2026-11-22").text
+    assert '<svg class="kept"' not in other
+    assert "Mon 23 Nov 2026, 11:02:31 to 12:02:31" in other
 
 
 def test_entry_that_cannot_be_read_is_told_as_such(client_of):

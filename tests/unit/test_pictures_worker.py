@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from edge.web.picture_worker import _size
+from edge.decoding.worker import _size
 
 SQUARE = Fraction(1)
 

@@ -113,8 +113,8 @@ def tell_of_events(draw, teller, kind, at):
 
 
 _READ_BACK = {
-    **{"checked": 1, "held": 1, "bytes": 9, "pictures": 9},
-    **{"changed": (), "unreadable": (), "undecodable": ()},
+    "checked": 1, "held": 1, "bytes": 9, "pictures": 9,
+    "changed": (), "unreadable": (), "undecodable": (),
 }
 _SIZES = {"mount": "/srv", "total_bytes": 100, "free_bytes": 1}
 EVENTS = {

@@ -587,6 +587,39 @@ def test_events_that_are_missing_are_a_trouble_until_they_are_back_or_lost():
     assert site(heard(state, 2 * DAY), 2 * DAY).troubles[0].code != "lost"
 
 
+def test_events_that_are_missing_alarm_nobody_at_once():
+    """They were asked for again, and mostly come within a second."""
+    state = heard(folded(recorder_with()), 620)
+    state.apply(Teller("web").say(events_of_recorder("missing", 10, 19), 615))
+    assert codes(site(state, 620)) == []
+    assert codes(site(state, 625)) == [("degraded", "events", "recorder", "missing")]
+    losses = state.losses["recorder"]
+    assert losses.lacks(EPOCHS[0], 12, 12)
+    assert not losses.lacks(EPOCHS[0], 20, 29)
+
+
+def test_range_that_came_is_lacked_no_more_and_a_lost_one_for_ever():
+    """In whichever order it is told."""
+    state, web = SiteProjection(), Teller("web")
+    state.apply(web.say(events_of_recorder("filled", 10, 14), 611))
+    state.apply(web.say(events_of_recorder("missing", 10, 19), 610))
+    losses = state.losses["recorder"]
+    assert not losses.lacks(EPOCHS[0], 10, 14)
+    assert losses.lacks(EPOCHS[0], 10, 19)
+    state.apply(web.say(events_of_recorder("missing", 15, 19, "gone"), 612))
+    assert losses.lacks(EPOCHS[0], 15, 19)
+    state.apply(web.say(events_of_recorder("filled", 15, 19), 613))
+    assert not losses.lacks(EPOCHS[0], 15, 19)
+
+
+def test_site_that_has_just_started_is_not_well_and_in_no_trouble():
+    """The recorder runs and has a minute to say something of its channels."""
+    view = site(heard(SiteProjection(), 5, started=0), 5)
+    assert (view.health, codes(view)) == ("degraded", [])
+    view = site(heard(SiteProjection(), 61, started=0), 61)
+    assert (view.health, codes(view)) == ("down", [("down", "channel", "lobby", "not_yet")])
+
+
 def test_number_that_was_given_twice_is_shown_for_a_day():
     """Two processes run on one outbox, or it was copied."""
     web = Teller("web")

@@ -25,7 +25,7 @@ def test_site_without_a_template_uses_the_broker_that_is_configured(tmp_path):
     """Only the processes run, each with this Python, the configuration's full path and the port."""
     programs, port = programs_of(tmp_path, "127.0.0.1", None)
     assert port == 2883
-    assert [program.name for program in programs] == ["recorder", "retention", "web"]
+    assert [program.name for program in programs] == ["recorder", "retention", "validator", "web"]
     assert programs[0].command == [sys.executable, "-m", "edge", "recorder", "--config", str(tmp_path / "edge.yaml")]
     assert programs[0].environment == {BROKER_PORT: "2883"}
     assert programs[0].reloads
@@ -34,7 +34,7 @@ def test_site_without_a_template_uses_the_broker_that_is_configured(tmp_path):
 def test_broker_on_another_machine_is_left_alone(tmp_path):
     """A template is for a broker on loopback; nobody starts one for another address."""
     programs, _ = programs_of(tmp_path, "10.0.0.5", TEMPLATE)
-    assert [program.name for program in programs] == ["recorder", "retention", "web"]
+    assert [program.name for program in programs] == ["recorder", "retention", "validator", "web"]
 
 
 @pytest.mark.parametrize("text", ["", "listener 1883 127.0.0.1\n", "listener 1883 0.0.0.0\npersistence_location /x/\n"])

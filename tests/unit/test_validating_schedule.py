@@ -1,5 +1,7 @@
 """When channels are looked at: evenly, not twice soon after another, sooner where there is something to catch up with."""
 
+from itertools import pairwise
+
 import pytest
 
 from edge.codec.formats import VideoFormat
@@ -30,9 +32,9 @@ def test_looks_of_all_channels_lie_evenly():
     schedule.plan(names, 0)
     done = run(schedule, 100 * S, lambda channel, at: schedule.looked(channel, at, behind=False))
     times = [at for at, _ in done]
-    assert {after - before for before, after in zip(times, times[1:], strict=False)} == {312_500_000}
+    assert {after - before for before, after in pairwise(times)} == {312_500_000}
     first = [at for at, channel in done if channel == "camera-00"]
-    assert {after - before for before, after in zip(first, first[1:], strict=False)} == {10 * S}
+    assert {after - before for before, after in pairwise(first)} == {10 * S}
 
 
 def test_look_that_came_late_moves_the_plan():
@@ -48,7 +50,7 @@ def test_nothing_new_is_tried_again_sooner_for_a_while():
     schedule = Schedule(10)
     schedule.plan(["lobby"], 0)
     done = run(schedule, 100 * S, schedule.missed)
-    gaps = [after - before for (before, _), (after, _) in zip(done, done[1:], strict=False)]
+    gaps = [after - before for (before, _), (after, _) in pairwise(done)]
     assert gaps[:8] == [2.5 * S] * 8
     assert set(gaps[8:]) == {10 * S}
 

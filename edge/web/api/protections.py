@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, Final
 
-from litestar import Request, delete, get, post
-from litestar.params import FromPath, QueryParameter
+from litestar import HttpMethod, Request, Response, delete, get, post, route
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from edge.events.values import CHANNEL_PATTERN
 from edge.web import evidence, keeping, written
@@ -11,31 +11,32 @@ from edge.web.api.given import READ_ONLY, GivenSite
 from edge.web.asked import time_ms
 from edge.web.problem import problem_responses
 
+PATH: Final = "/api/protections"
 _ASKED: Final = (400, 401, 503, 504)
 _Channel = Annotated[str | None, QueryParameter(pattern=CHANNEL_PATTERN, description="Only those of this channel.")]
 
 
-@get(
-    "/api/protections",
-    opt=READ_ONLY,
-    responses=problem_responses(*_ASKED),
-    sync_to_thread=True,
-    tags=["protections"],
-)
+@route(PATH, http_method=HttpMethod.OPTIONS, include_in_schema=False, opt=READ_ONLY, sync_to_thread=False)
+def methods() -> Response[None]:
+    """The methods of this address: Litestar itself would name only those of the first handler."""
+    return Response(None, status_code=204, headers={"allow": "GET, OPTIONS, POST"})
+
+
+@get(PATH, opt=READ_ONLY, responses=problem_responses(*_ASKED), sync_to_thread=True, tags=["protections"])
 def protections(site: GivenSite, channel: _Channel = None) -> keeping.ProtectionsDocument:
     """What is kept from deletion, with what that holds now; retention is asked."""
     return keeping.ProtectionsDocument([written.protection(one) for one in evidence.protections(site, channel)])
 
 
 @post(
-    "/api/protections",
+    PATH,
     guards=[evidence.admin_only],
     responses=problem_responses(*_ASKED, 403, 422),
     sync_to_thread=True,
     tags=["protections"],
 )
 def protect(
-    request: Request[Any, Any, Any], site: GivenSite, data: keeping.ProtectionWish
+    request: Request[Any, Any, Any], site: GivenSite, data: JSONBody[keeping.ProtectionWish]
 ) -> keeping.ProtectionDocument:
     """Keep a stretch of a channel from deletion, until it is let go; for the role admin.
 
@@ -47,7 +48,7 @@ def protect(
 
 
 @delete(
-    "/api/protections/{protection_id:str}",
+    PATH + "/{protection_id:str}",
     guards=[evidence.admin_only],
     responses=problem_responses(*_ASKED, 403, 404),
     sync_to_thread=True,
@@ -58,4 +59,4 @@ def unprotect(request: Request[Any, Any, Any], site: GivenSite, protection_id: F
     evidence.unprotect(site, request.scope["user"], protection_id)
 
 
-routes: Final = [protections, protect, unprotect]
+routes: Final = [methods, protections, protect, unprotect]

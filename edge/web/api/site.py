@@ -26,9 +26,9 @@ def processes(live: GivenLive) -> doc.ProcessesDocument:
 
 
 @get("/api/disk", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=True, tags=["site"])
-def disk(site: GivenSite, live: GivenLive, journal: GivenJournal) -> keeping.DiskNowDocument:
+def disk(live: GivenLive, journal: GivenJournal) -> keeping.DiskNowDocument:
     """The disk of the recordings by its newest measure, and what was deleted lately and why."""
-    return written.disk_now(live.view().disk, receipts(journal, site.config.site, RECEIPTS))
+    return written.disk_now(live.view().disk, receipts(journal, RECEIPTS))
 
 
 @get("/api/livestreams", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["site"])

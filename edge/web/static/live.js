@@ -103,19 +103,25 @@ for (const kind of ["error", "load"]) {
 }
 for (const image of document.images) if (image.complete && !image.naturalWidth) failed(image, true);
 
-// The newest pictures, one after the other: of what is seen and is recording, and only where there is another one.
-// The address stays the same, so the browser asks with the picture's name; what stands behind # has it ask.
+// The newest pictures, one after the other: of what is seen and is recording, and only where there is another one. The
+// browser asks for them by the name of the one that it has; `address` is what the page calls a picture.
 
 let turn = 0;
 
 function newer() {
   const seen = document.hidden ? [] : [...page.querySelectorAll(".picture img")].filter(worthwhile);
-  if (seen.length) {
-    turn += 1;
-    const image = seen[turn % seen.length];
-    image.src = `${image.getAttribute("src").split("#")[0]}#${turn}`;
-  }
+  if (seen.length) renew(seen[(turn += 1) % seen.length]).catch(() => {}); // the old one stays
   setTimeout(newer, PICTURE_MS / Math.max(1, seen.length));
+}
+
+async function renew(image) {
+  const address = image.address ?? image.getAttribute("src");
+  const answer = await fetch(address, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+  const version = answer.headers.get("etag");
+  if (!answer.ok || version === image.version) return;
+  const fresh = URL.createObjectURL(await answer.blob());
+  image.addEventListener("load", () => URL.revokeObjectURL(fresh), { once: true });
+  Object.assign(image, { address, version, src: fresh });
 }
 
 function worthwhile(image) {

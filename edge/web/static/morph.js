@@ -1,7 +1,6 @@
 // Makes one tree of nodes like another with as few changes as there are: what stays keeps focus, scroll and pictures.
 
 const KEPT = new Set(["open", "data-failed"]); // what the reader opened stays open, what failed to load stays away
-const plain = (address) => address?.split("#")[0]; // what stands behind only has the same picture loaded again
 
 /** Make `now` like `wanted`; calls `changed` with every element whose text is another one. */
 export function morph(now, wanted, changed) {
@@ -12,8 +11,10 @@ export function morph(now, wanted, changed) {
 
 function attributes(now, wanted) {
   for (const { name, value } of wanted.attributes) {
-    const shown = now.getAttribute(name);
-    if (!KEPT.has(name) && shown !== value && !(name === "src" && plain(shown) === value)) now.setAttribute(name, value);
+    const shown = name === "src" && now.address ? now.address : now.getAttribute(name); // see the pictures in live.js
+    if (KEPT.has(name) || shown === value) continue;
+    now.setAttribute(name, value);
+    if (name === "src") delete now.address;
   }
   for (const { name } of [...now.attributes]) {
     if (!KEPT.has(name) && !wanted.hasAttribute(name)) now.removeAttribute(name);

@@ -1,0 +1,174 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from validator_views import Sensor, covered, flat, infrared, view, words
+
+from edge.validator.baseline import Light, Likeness, Reference, Stills
+from edge.validator.checks import CHECKS, History, Stillness, check, stillness
+from edge.validator.features import Colour, measure
+from edge.validator.thresholds import Thresholds
+
+LIMITS = Thresholds()
+GOOD = measure(view())
+LIKE = Likeness(lost_share=0.0, changed_share=0.0, gain=1.0, alike=0.9, brightness=1.0, dazzled_share=0.0, known_share=0.9)
+KNOWN = History(
+    still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
+    usual_still=0.0,
+    likeness=LIKE,
+    usual_steepness=GOOD.steepness,
+    usual_edge_luma=GOOD.edge_luma,
+    clear_looks_ago=0,
+)
+
+
+def still(share, squares=300, points_share=0.95):
+    return Stillness(squares, share, points_share, np.zeros((2, 2), np.float32))
+
+
+def test_good_picture_has_no_finding():
+    """A picture like the reference passes all checks, and so does any good one before there is a reference."""
+    assert check(GOOD, KNOWN, LIMITS) is None
+    assert check(GOOD, History(), LIMITS) is None
+
+
+CASES = {
+    "frozen": (KNOWN, {}, {"still": still(0.5)}, "frozen"),
+    "little detail stands still": (KNOWN, {}, {"still": still(0.1)}, None),
+    "hardly any detail": (KNOWN, {}, {"still": still(1.0, squares=10)}, None),
+    "much usually stands still": (KNOWN, {}, {"still": still(0.5), "usual_still": 0.3}, None),
+    "more than usual stands still": (KNOWN, {}, {"still": still(0.96), "usual_still": 0.5}, "frozen"),
+    "light just changed": (KNOWN, {}, {"still": still(0.5), "usual_still": None}, None),
+    "all stands still in new light": (KNOWN, {}, {"still": still(0.97), "usual_still": None}, "frozen"),
+    "covered": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.2)}, "covered"),
+    "covered slowly": (
+        KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.2), "clear_looks_ago": 9}, None,
+    ),
+    "view moved": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.4, changed_share=0.5, alike=0.1)}, None),
+    "lights out": (
+        KNOWN, {"high_luma": 30.0}, {"likeness": replace(LIKE, lost_share=0.9, alike=0.1, brightness=0.3)}, None,
+    ),
+    "dazzled": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.1, dazzled_share=0.3)}, None),
+    "blurred": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {}, "blurred"),
+    "soft but usual": (KNOWN, {"steepness": 0.8 * GOOD.steepness}, {}, None),
+    "soft in fog": (KNOWN, {"steepness": 0.3 * GOOD.steepness, "edge_luma": 0.1 * GOOD.edge_luma}, {}, None),
+    "soft, another view": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {"likeness": replace(LIKE, alike=0.1)}, None),
+    "no edges at all": (KNOWN, {"steepness": None}, {}, None),
+    "vivid screen": (KNOWN, {"colours": (Colour(0.9, 90, 190, 1.0),)}, {}, "no_signal"),
+    "blue wall": (KNOWN, {"colours": (Colour(0.9, 90, 190, 4.5),)}, {}, None),
+    "grey screen": (KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {}, "no_signal"),
+    "grey screen from the first look": (
+        KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"likeness": None, "clear_looks_ago": 9, "still": still(0.1)},
+        "no_signal",
+    ),
+    "grey fog": (
+        KNOWN, {"colours": (Colour(0.9, 180, 0, 0.5),)}, {"clear_looks_ago": 9, "still": still(0.1, points_share=0.6)}, None,
+    ),
+    "snow": (KNOWN, {"colours": (Colour(0.9, 252, 0, 0.5),)}, {}, None),
+    "words on black": (KNOWN, {"colours": (Colour(0.95, 1, 0, 0.5),)}, {"still": still(0.1)}, "no_signal"),
+    "lamps at night": (
+        KNOWN, {"colours": (Colour(0.95, 1, 0, 0.5),)}, {"still": still(0.0, points_share=0.8)}, None,
+    ),
+    "bars": (KNOWN, {"colours": tuple(Colour(0.14, 100, 150, 1) for _ in range(6))}, {}, "no_signal"),
+    "dark": (KNOWN, {"bright_luma": 12.0, "dark_luma": 5.0, "captions_luma": 8.0}, {}, "black"),
+    "dark with something in it": (KNOWN, {"bright_luma": 19.0, "dark_luma": 2.0, "captions_luma": 8.0}, {}, None),
+    "dark middle, bright rim": (KNOWN, {"bright_luma": 12.0, "dark_luma": 5.0, "captions_luma": 80.0}, {}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rule_holds(case):
+    """Each rule, and each doubt that keeps it silent."""
+    history, seen, known, reason = CASES[case]
+    finding = check(replace(GOOD, **seen), replace(history, **known), LIMITS)
+    assert (finding.reason if finding else None) == reason
+
+
+def test_finding_carries_what_decided():
+    """The measure lies beyond the limit that is told with it."""
+    finding = check(replace(GOOD, steepness=0.3 * GOOD.steepness), KNOWN, LIMITS)
+    assert finding.measured == pytest.approx(0.3)
+    assert finding.threshold == LIMITS.blurred_ratio
+
+
+def test_first_check_that_finds_something_is_right():
+    """What is black is told as black, although it stands still and lost all detail too."""
+    dark = measure(flat(5))
+    history = replace(KNOWN, still=still(1.0), likeness=replace(LIKE, lost_share=1.0, alike=0.0))
+    assert check(dark, history, LIMITS).reason == "black"
+    assert [one.__name__ for one in CHECKS] == ["black", "no_signal", "frozen", "covered", "blurred"]
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_what_stands_is_found_again_where_it_would_be_found_first(share, usual):
+    """A fault never takes more to go on than to begin: no verdict flaps."""
+    history = replace(KNOWN, still=still(share), usual_still=usual)
+    if check(GOOD, history, LIMITS):
+        assert check(GOOD, replace(history, standing="frozen"), LIMITS)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_cover_that_stands_is_found_again(lost, changed):
+    """Likewise a cover."""
+    history = replace(KNOWN, likeness=replace(LIKE, lost_share=lost, changed_share=changed, alike=0.1))
+    if check(GOOD, history, LIMITS):
+        assert check(GOOD, replace(history, standing="covered"), LIMITS).reason == "covered"
+
+
+def test_stillness_is_exact():
+    """Equal pictures stand still in all their detail; one step of luma in each square ends that."""
+    features = measure(view())
+    assert stillness(features, features).share == 1
+    assert stillness(features, measure(Sensor(noise=1)(view()))).share < 0.05
+    assert stillness(features, measure(view(height=240))) is None
+
+
+def test_squares_that_always_stand_still_do_not_count():
+    """Writing that a camera draws into the middle of its picture says nothing about the sensor."""
+    features, stills = measure(view()), Stills()
+    found = stillness(features, features)
+    for _ in range(200):
+        stills.learn(0.1, found.same)
+    assert stillness(features, features, stills.overlay).squares == 0
+
+
+def test_reference_tells_cover_from_blur_and_fog():
+    """A cover loses detail, another view has other detail, fog and darkness keep the known one."""
+    reference, sensor = Reference(), Sensor()
+    assert reference.likeness(GOOD) is None
+    for _ in range(40):
+        reference.learn(measure(sensor(view())))
+    assert reference.known
+    same = reference.likeness(measure(sensor(view())))
+    assert same.lost_share + same.changed_share < 0.05
+    assert same.alike > 0.9
+    assert reference.likeness(measure(sensor(covered(view(), 0.7)))).lost_share > 0.5
+    assert reference.likeness(measure(sensor(view(seed=9)))).changed_share > 0.5
+    assert reference.likeness(measure(sensor((view() * 0.3 + 120).astype(np.uint8)))).lost_share < 0.1
+
+
+def test_view_without_detail_is_no_reference():
+    """Where there is nothing to lose, nothing is said."""
+    reference = Reference()
+    for _ in range(40):
+        reference.learn(measure(Sensor()(flat(120))))
+    assert reference.likeness(GOOD) is None
+
+
+def test_light_is_calm_again_after_a_while():
+    """Infrared, lamps and clouds begin a new light; small steps do not."""
+    light = Light()
+    for _ in range(30):
+        light.learn(measure(view()))
+    assert light.calm(measure((view() * 0.9).astype(np.uint8)))
+    assert not light.calm(measure(infrared(view())))
+    light.learn(measure((view() * 0.4).astype(np.uint8)))
+    assert not light.calm(measure(view()))
+
+
+def test_screen_with_words_is_measured_as_one():
+    """The measures of a real screen pass the rule for screens."""
+    assert check(measure(words(flat((200, 20, 10)))), History(), LIMITS).reason == "no_signal"
+    assert check(measure(words(flat(110))), History(still=still(0.0)), LIMITS).reason == "no_signal"
