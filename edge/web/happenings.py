@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.events.catalog import EVENTS, ChannelInvalid, RecordingStopped, SegmentsVerified
+from edge.events.catalog import EVENTS, ChannelInvalid, ProcessStarted, RecordingStopped, SegmentsVerified
 from edge.events.data import EventData
 from edge.events.envelope import Envelope
 from edge.events.errors import EnvelopeError, EventDataError
@@ -93,7 +93,10 @@ def happening(entry: Entry, names: Mapping[str, str], times: Times, lacks: Lacks
     try:
         event = Envelope.parse(entry.payload).event()
         told = times.localized(sentence(event, words))
-        if isinstance(event, EventData):
+        if isinstance(event, ProcessStarted) and entry.sequence == 1 and event.previous_last_sequence is not None:
+            told += words("event.process_started.new_outbox", last=event.previous_last_sequence)
+            shape = "picture_fault"
+        elif isinstance(event, EventData):
             shape = _shape(event, shape)
     except (EnvelopeError, EventDataError) as error:
         told = words("page.unreadable", problem=str(error))

@@ -6,6 +6,7 @@ EVENTS: Final[dict[str, str]] = {
     "event.unknown": "{type} (version {version}), which this release does not know",
     "event.process_started": "started: version {version}, process {pid}",
     "event.process_started.host": " on {host}",
+    "event.process_started.new_outbox": ", with a new outbox: the one before ended at event {last}",
     "event.process_stopped.clean": "stopped after {uptime}",
     "event.process_stopped.failed": "failed after {uptime}",
     "event.outbox_truncated": "events {first} to {last} were dropped ({size}): the outbox was over {limit}",

@@ -6,6 +6,7 @@ EVENTS: Final[dict[str, str]] = {
     "event.unknown": "{type} (versi {version}), belum dikenal rilis ini",
     "event.process_started": "mulai berjalan: versi {version}, proses {pid}",
     "event.process_started.host": " di {host}",
+    "event.process_started.new_outbox": ", dengan outbox baru: yang sebelumnya berakhir pada kejadian {last}",
     "event.process_stopped.clean": "berhenti setelah {uptime}",
     "event.process_stopped.failed": "gagal setelah {uptime}",
     "event.outbox_truncated": "event {first} sampai {last} dibuang ({size}): outbox melewati batas {limit}",

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from litestar import Litestar, Request
@@ -33,8 +34,11 @@ from edge.web import pages
 from edge.web.accounts import Visitor
 from edge.web.assets import Assets, static_file
 from edge.web.door import Door
+from edge.web.happenings import happening
 from edge.web.live import LiveSite
 from edge.web.problem import exception_handler
+from edge.words.catalog import ENGLISH
+from edge.words.times import Times
 
 NOW = int(datetime(2026, 11, 23, 7, 2, 31, tzinfo=UTC).timestamp() * 1000)
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -308,6 +312,16 @@ def test_ten_thousand_events_are_paged(client_of):
     journal.read = 0
     assert len(client.get("/").content) < 100_000
     assert journal.read <= pages.NEWEST
+
+
+@pytest.mark.parametrize(("position", "previous", "said"), [(1, 4711, True), (1, None, False), (2, 4711, False)])
+def test_new_outbox_is_said_by_the_first_event_of_its_epoch(position, previous, said):
+    """And not by every start after it, though each of them names the epoch before."""
+    epoch = None if previous is None else "01KAQFYK00N8TG6ZQ3V5M7W9XA"
+    started = entry(position, "process_started", previous_epoch=epoch, previous_last_sequence=previous)
+    told = happening(started, {}, Times(ENGLISH, ZoneInfo("UTC"), NOW), lambda *_: False)
+    assert ("with a new outbox: the one before ended at event 4711" in told.sentence) is said
+    assert (told.shape == "picture_fault") is said
 
 
 def test_routine_events_are_left_out_until_they_are_asked_for(client_of):
