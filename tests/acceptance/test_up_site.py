@@ -94,7 +94,7 @@ def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_sta
             break_and_mend_a_camera(folder, watching)
             tail_as_printed(start, demo, folder)
         everything = demo.tree()
-        assert len(everything) == 3 + len(PROCESSES)  # supervisor, cameras, broker beside the site's own
+        assert len(everything) >= 3 + len(PROCESSES)  # supervisor, cameras, broker beside them; decoders come and go
         ports = open_ports(everything)
         assert port in ports
         began_s = time.monotonic()
