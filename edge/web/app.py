@@ -18,7 +18,7 @@ from litestar.di import Provide
 from litestar.middleware.base import DefineMiddleware
 from litestar.stores.file import FileStore
 
-from edge.web import api, metrics, pages, pictures, protecting
+from edge.web import api, kept_pictures, metrics, pages, pictures, protecting
 from edge.web.accounts import Accounts
 from edge.web.assets import Assets, static_file
 from edge.web.door import Authentication, Door, log_in, log_out
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES: Final = 65_536
 _COMPRESS_FROM_BYTES: Final = 2_000
-_NOT_COMPRESSED: Final = ["^/api/events/stream", r"^/channels/[^/]+/[^/]+\.", "^/media", "^/health"]
+_NOT_COMPRESSED: Final = ["^/api/events/stream", r"^/channels/.+\.jpg$", "^/media", "^/health"]
 _SWEEP_S: Final = 3600.0
 
 _log = structlog.get_logger()
@@ -84,7 +84,11 @@ class WebApp:
                 log_out,
                 *pages.routes,
                 *protecting.routes,
-                Router("/", route_handlers=[*api.routes, metrics.metrics, *pictures.routes], security=TOKEN_NEEDED),
+                Router(
+                    "/",
+                    route_handlers=[*api.routes, metrics.metrics, *pictures.routes, *kept_pictures.routes],
+                    security=TOKEN_NEEDED,
+                ),
             ],
             dependencies={name: Provide(part, sync_to_thread=False) for name, part in self._parts(assets).items()},
             exception_handlers={Exception: exception_handler(pages.error_page)},

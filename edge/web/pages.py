@@ -15,7 +15,7 @@ from edge.events.values import CHANNEL_PATTERN, LEVEL_PATTERN
 from edge.journal.arrival import Entry
 from edge.journal.store import Journal
 from edge.state.views import SiteView
-from edge.web import disk_panel, panels, protecting
+from edge.web import disk_panel, panels, protecting, verdicts
 from edge.web.assets import Assets
 from edge.web.days import day_of
 from edge.web.door import Door, safe_path
@@ -118,6 +118,7 @@ def channel_page(
         happenings=_happenings(journal, live, config, times, OF_CHANNEL, channel=channel.id),
         only_channel=channel.id,
         kept=protecting.protect_panel(request, channel, shown, times),
+        judged=verdicts.verdict_panel(journal, config, channel.id, times),
     )
 
 
