@@ -21,8 +21,8 @@ class Thresholds(Section):
         description="Share of a picture in one flat colour, or in colour bars, from which on it shows no signal.",
     )
     frozen_share: float = Field(
-        default=0.18,
-        ge=0.1,
+        default=0.15,
+        ge=0.05,
         le=1,
         description="Least share of the parts with detail that must equal the last look to the last bit;"
         " a channel on which more is usual is asked for more.",

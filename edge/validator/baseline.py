@@ -33,6 +33,7 @@ _FOG_LIKENESS: Final = 0.7
 _LEAST_FOG_DETAIL: Final = 0.5
 _CHANGED_LIKENESS: Final = 0.4
 _CALM_SHARE, _CALM_LUMA, _CALM_WEIGHT = 0.35, 8.0, 0.1
+_GREY_CHROMA, _COLOURED_CHROMA = 4, 8
 _RISE, _FALL = 0.1, 0.001
 _STILL_SHARE: Final = 0.15
 """A look that equals the last one in more than that says nothing about where writing stands in the picture."""
@@ -53,6 +54,8 @@ class Likeness:
     """How strong the known detail is, against the reference."""
     alike: float
     """Correlation of the coarse structure, over all cells with known detail."""
+    contrast: float
+    """Of the whole, against that of the reference."""
     brightness: float
     """95th percentile of the luma against that of the reference."""
     dazzled_share: float
@@ -72,8 +75,8 @@ class Reference:
     def __init__(self) -> None:
         self.thumbnail: Field | None = None
         self.steepness: float | None = None
-        self.edge_luma = 0.0
         self.high_luma = 0.0
+        self.contrast = 0.0
         self.dazzled_share = 0.0
         self.looks = 0
         self.unlike = 0
@@ -105,6 +108,7 @@ class Reference:
             changed_share=float((~faint & (alike < _CHANGED_LIKENESS)).mean()),
             gain=float(both.sum() / before.sum()),
             alike=_coarse_likeness(self.thumbnail, features.thumbnail),
+            contrast=features.contrast / max(self.contrast, 1.0),
             brightness=features.high_luma / max(self.high_luma, 1.0),
             dazzled_share=features.dazzled_share - self.dazzled_share,
             known_share=share,
@@ -124,40 +128,64 @@ class Reference:
         weight = max(_SLOWEST, 1 / self.looks)
         self.thumbnail = _toward(self.thumbnail, features.thumbnail, weight)
         self.high_luma += weight * (features.high_luma - self.high_luma)
+        self.contrast += weight * (features.contrast - self.contrast)
         self.dazzled_share += weight * (features.dazzled_share - self.dazzled_share)
         if features.steepness is not None:
-            self._learn_steepness(features.steepness, features.edge_luma, weight)
+            self._learn_steepness(features.steepness, weight)
 
-    def _learn_steepness(self, steepness: float, edge_luma: float, weight: float) -> None:
+    def _learn_steepness(self, steepness: float, weight: float) -> None:
         if self.steepness is None:
-            self.steepness, self.edge_luma = steepness, edge_luma
+            self.steepness = steepness
             return
         if self.known:
             weight = next(slow for least, slow in _STEEPNESS_WEIGHTS if steepness >= least * self.steepness)
         self.steepness += weight * (steepness - self.steepness)
-        self.edge_luma += weight * (edge_luma - self.edge_luma)
 
 
 class Light:
-    """The light of a channel, and how many looks it has been the same: noise and encoder change with the light."""
+    """The light of a channel, and how many looks it has been the same: noise and encoder change with the light.
+
+    A camera that switches to infrared loses all colour from one look to the next. In fog and at dusk colour fades, and
+    a picture without it is as yet of neither light.
+    """
 
     def __init__(self) -> None:
-        self.infrared = False
+        self.infrared: bool | None = None
+        """None while it is not clear."""
         self.high_luma = 0.0
         self.calm_looks = 0
+        self._last_chroma = 255.0
+        self._grey_looks = 0
+
+    def see(self, features: Features) -> bool | None:
+        """Whether a picture is in infrared, None where that is not clear; call it for each look."""
+        last_chroma, self._last_chroma = self._last_chroma, features.chroma
+        if features.chroma > _GREY_CHROMA:
+            self._grey_looks, self.infrared = 0, False
+        else:
+            self._grey_looks += 1
+            if last_chroma >= _COLOURED_CHROMA or self._grey_looks > LOOKS_TO_KNOW:
+                self.infrared = True
+            elif self.infrared is False:
+                self.infrared = None
+        return self.infrared
 
     def learn(self, features: Features) -> None:
-        """Take in a valid look."""
-        jump = abs(features.high_luma - self.high_luma)
-        if features.infrared != self.infrared or jump > _CALM_SHARE * self.high_luma + _CALM_LUMA:
-            self.infrared, self.high_luma, self.calm_looks = features.infrared, features.high_luma, 0
+        """Take in a valid look that was seen."""
+        if abs(features.high_luma - self.high_luma) > _CALM_SHARE * self.high_luma + _CALM_LUMA:
+            self.high_luma, self.calm_looks = features.high_luma, 0
         else:
             self.high_luma += _CALM_WEIGHT * (features.high_luma - self.high_luma)
             self.calm_looks += 1
 
-    def calm(self, features: Features) -> bool:
-        """Whether a picture is in a light that has lasted for as many looks as it takes to know it."""
-        return features.infrared == self.infrared and self.calm_looks >= LOOKS_TO_KNOW
+    def changed(self) -> None:
+        """Colour went or came."""
+        self.calm_looks = 0
+
+    @property
+    def calm(self) -> bool:
+        """Whether the light has lasted for as many looks as it takes to know it."""
+        return self.calm_looks >= LOOKS_TO_KNOW
 
 
 def _toward(old: Field | None, new: Field, weight: float) -> Field:

@@ -24,12 +24,16 @@ _GREY_LUMA: Final = (24.0, 235.0)
 """Grey between these may be a screen when it is pure; darker asks for more, and brighter is glare."""
 _DARK_SHARE, _DARK_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
 """Words on black leave so much of it, so pure, and so many points as they were; a few lamps at night do not."""
+_SCREEN_LOST: Final = 0.4
+"""Share of the known detail that a grey screen takes away, at the least."""
 _BARS: Final = 5
 _BAR_SHARE: Final = 0.05
 
 _DETAIL: Final = 2.0
 """Mean step between points of a small square, from which on noise and encoder would change it from look to look."""
 _LEAST_SQUARES: Final = 24
+_AROUND: Final = 25
+"""Points around a square that must stand still too: what noise leaves alone lies scattered, a freeze does not."""
 _MOST_CHANGED: Final = 0.02
 _USUAL_TIMES: Final = 2.5
 _ALL_FROZEN: Final = 0.95
@@ -45,8 +49,8 @@ _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
-_FOG_EDGES, _FOG_EDGE_LUMA = 0.28, 14.0
-"""Fog and dusk lower edges, and what little is left of them the encoder smooths; a blur leaves more of the height."""
+_FOG_CONTRAST: Final = 0.4
+"""Fog and dusk lower all contrast, and of weak edges the encoder makes even slopes; a blur leaves the contrast."""
 _SAME_VIEW: Final = 0.45
 """Likewise, below which a picture tells nothing of how sharp the known view is now."""
 
@@ -66,8 +70,9 @@ class History:
     """About the largest share that was still while the channel was valid; None until it is known in this light."""
     likeness: Likeness | None = None
     """Against the reference; None while there is none."""
+    learned: bool = False
+    """Whether there is one in any light."""
     usual_steepness: float | None = None
-    usual_edge_luma: float = 0.0
     clear_looks_ago: int = SUDDEN_LOOKS + 1
     """Looks since one that showed the known view."""
     standing: Reason | None = None
@@ -98,11 +103,12 @@ def stillness(last: Features, features: Features, overlay: Field | None = None) 
         return None
     top = round(features.luma.shape[0] * CAPTIONS)
     changed = np.asarray(cv2.compare(last.luma[top:-top], features.luma[top:-top], cv2.CMP_NE), dtype=np.uint8)
+    around = cv2.dilate(changed, np.ones((_AROUND, _AROUND), dtype=np.uint8))
     counted = features.detail >= _DETAIL
     if overlay is not None and overlay.shape == counted.shape:
         counted &= overlay < 0.5
     count = int(counted.sum())
-    same = (squares(changed[:-1, :-1]) < 255 * _MOST_CHANGED).astype(np.float32)
+    same = (squares(np.asarray(around, dtype=np.uint8)[:-1, :-1]) < 255 * _MOST_CHANGED).astype(np.float32)
     share = float(same[counted].mean()) if count else 0.0
     return Stillness(count, share, 1 - float(np.count_nonzero(changed)) / changed.size, same)
 
@@ -144,10 +150,11 @@ def _screen_looks(colour: Colour, history: History) -> int:
     still = history.still is not None and history.still.points_share >= _STILL_POINTS
     if colour.luma < _GREY_LUMA[0]:
         return 2 if still and colour.share >= _DARK_SHARE and colour.spread <= _DARK_SPREAD else 0
-    # Thick fog is as grey, but it comes slowly and noise is left in it.
-    if history.clear_looks_ago <= SUDDEN_LOOKS:
+    # Thick fog is as grey, but it comes slowly.
+    gone = history.likeness is None or history.likeness.lost_share >= _SCREEN_LOST
+    if gone and history.clear_looks_ago <= SUDDEN_LOOKS:
         return 1
-    return 2 if still else 0
+    return 2 if still and not history.learned else 0
 
 
 def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
@@ -190,7 +197,7 @@ def blurred(features: Features, history: History, limits: Thresholds) -> Finding
     likeness, usual = history.likeness, history.usual_steepness
     if likeness is None or not usual or features.steepness is None or _in_bad_light(features, likeness):
         return None
-    if features.edge_luma < max(_FOG_EDGES * history.usual_edge_luma, _FOG_EDGE_LUMA):
+    if likeness.contrast < _FOG_CONTRAST:
         return None
     ratio = features.steepness / usual
     limit = limits.blurred_ratio * (_STANDING_RATIO if history.standing == "blurred" else 1)

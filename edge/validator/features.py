@@ -24,8 +24,6 @@ STILL_SIDE: Final = 8
 """Points on a side of the small squares that may equal those of the last look."""
 CAPTIONS: Final = 0.15
 """Share of the height at the top and at the bottom where cameras write clock and name, which no fault takes away."""
-INFRARED_CHROMA: Final = 6
-"""Colour of a camera in infrared: none; what remains is what the encoder makes of it."""
 DAZZLED_LUMA: Final = 250
 
 _REACH: Final = 6
@@ -70,15 +68,19 @@ class Features:
     high_luma: float
     """95th percentile of all."""
     dazzled_share: float
-    infrared: bool
+    chroma: float
+    """98th percentile of what the largest of a point's three colours has over the smallest."""
     colours: tuple[Colour, ...]
     """The largest first."""
     detail: Field
     """Mean step between neighbouring points in each small square of the middle, STILL_SIDE points on a side."""
     steepness: float | None
     """How sudden edges are: 1 where they lie between two points, 0 for even slopes; None where there are too few."""
-    edge_luma: float
-    """Height of the edges, 0 where there are too few."""
+
+    @property
+    def contrast(self) -> float:
+        """Between the dark and the bright parts of the middle."""
+        return self.bright_luma - self.dark_luma
 
 
 def measure(picture: Picture) -> Features:
@@ -91,7 +93,6 @@ def measure(picture: Picture) -> Features:
     scaled = _scaled(picture)
     luma: Plane = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     top = round(luma.shape[0] * CAPTIONS)
-    steep, edge_luma = steepness(luma[top:-top])
     smooth = np.asarray(cv2.blur(luma, (5, 5)), dtype=np.uint8)
     middle = _histogram(smooth[top:-top])
     every = _histogram(luma)
@@ -104,11 +105,10 @@ def measure(picture: Picture) -> Features:
         captions_luma=_percentile(_histogram(smooth[:top]) + _histogram(smooth[-top:]), 0.5),
         high_luma=_percentile(every, 0.95),
         dazzled_share=float(every[DAZZLED_LUMA:].sum() / every.sum()),
-        infrared=_percentile(_histogram(_chroma(scaled[::2, ::2])), 0.98) <= INFRARED_CHROMA,
+        chroma=_percentile(_histogram(_chroma(scaled[::2, ::2])), 0.98),
         colours=flat_colours(np.ascontiguousarray(scaled[::4, ::4])),
         detail=_detail(luma[top:-top]),
-        steepness=steep,
-        edge_luma=edge_luma,
+        steepness=steepness(luma[top:-top]),
     )
 
 
@@ -175,8 +175,8 @@ def squares(plane: Plane) -> Field:
     )
 
 
-def steepness(luma: Plane) -> tuple[float | None, float]:
-    """The median over the parts of a picture: the steepest step of an edge against its height, and that height.
+def steepness(luma: Plane) -> float | None:
+    """The median over the parts of a picture: the steepest step of an edge against its height, noise taken off.
 
     Fog and dusk lower both alike; a lens out of focus makes the step small and leaves the height.
     """
@@ -186,10 +186,9 @@ def steepness(luma: Plane) -> tuple[float | None, float]:
     strong = across[2] + down[2].T
     known = strong >= _LEAST_EDGES
     if known.sum() < _LEAST_EDGED_CELLS:
-        return None, 0.0
+        return None
     steep = float(np.median(np.sqrt(np.maximum(steps[known], 0) / heights[known])))
-    edge_luma = float(np.median(np.sqrt(heights[known] / strong[known])))
-    return max((steep - _EVEN_SLOPE) / (1 - _EVEN_SLOPE), 0.0), edge_luma
+    return max((steep - _EVEN_SLOPE) / (1 - _EVEN_SLOPE), 0.0)
 
 
 def _edges(luma: Plane, cells: tuple[int, int]) -> tuple[Field, Field, Field]:

@@ -57,41 +57,45 @@ class ChannelJudge:
         `at_ms` (UTC) is only handed on, so it may step. Raises ValueError for an array that is no picture.
         """
         features = measure(picture)
-        reference = self._references[features.infrared]
-        history = self._history(features, reference)
+        before = self._light.infrared
+        infrared = self._light.see(features)
+        if infrared != before:
+            self._light.changed()
+        history = self._history(features, infrared)
         finding = check(features, history, self._limits)
         change = self._hysteresis.look(at_ms, finding)
         if finding is None and self.verdict is None:
-            self._learn(features, history.still)
+            self._light.learn(features)
+            if infrared is not None:
+                self._learn(features, infrared, history.still)
         self._last, self._last_finding = features, finding
         return Outcome(finding, change)
 
-    def _learn(self, features: Features, still: Stillness | None) -> None:
-        self._light.learn(features)
-        self._references[features.infrared].learn(features)
+    def _learn(self, features: Features, infrared: bool, still: Stillness | None) -> None:
+        self._references[infrared].learn(features)
         if still is not None and still.squares:
-            self._stills[features.infrared].learn(still.share, still.same)
+            self._stills[infrared].learn(still.share, still.same)
 
-    def _history(self, features: Features, reference: Reference) -> History:
-        likeness = self._likeness(features, reference)
+    def _history(self, features: Features, infrared: bool | None) -> History:
+        likeness = None if infrared is None else self._likeness(features, infrared)
         self._count(likeness)
-        stills = self._stills[features.infrared]
+        reference, stills = self._references[bool(infrared)], self._stills[bool(infrared)]
         return History(
             still=None if self._last is None else stillness(self._last, features, stills.overlay),
-            usual_still=stills.usual if self._light.calm(features) else None,
+            usual_still=stills.usual if self._light.calm and infrared is not None else None,
             likeness=likeness,
+            learned=self.learned,
             usual_steepness=reference.steepness if reference.known else None,
-            usual_edge_luma=reference.edge_luma,
             clear_looks_ago=self._clear_looks_ago,
             standing=self.verdict.finding.reason if self.verdict else None,
         )
 
-    def _likeness(self, features: Features, reference: Reference) -> Likeness | None:
-        if reference.known:
-            return reference.likeness(features)
-        other = self._references[not features.infrared]
+    def _likeness(self, features: Features, infrared: bool) -> Likeness | None:
+        if self._references[infrared].known:
+            return self._references[infrared].likeness(features)
+        other = self._references[not infrared]
         likeness = other.likeness(features) if other.known else None
-        if likeness is None or (features.infrared and likeness.lost_share < _NOTHING_LEFT):
+        if likeness is None or (infrared and likeness.lost_share < _NOTHING_LEFT):
             return None
         return likeness
 

@@ -46,8 +46,8 @@ class KeptReference(Kept):
 
     thumbnail: str | None
     steepness: Annotated[float, Field(ge=0, le=10)] | None
-    edge_luma: Luma
     high_luma: Luma
+    contrast: Luma
     dazzled_share: Share
     looks: Count
     unlike: Count
@@ -65,8 +65,8 @@ class KeptReference(Kept):
         return cls(
             thumbnail=None if reference.thumbnail is None else _text(reference.thumbnail),
             steepness=reference.steepness,
-            edge_luma=reference.edge_luma,
             high_luma=reference.high_luma,
+            contrast=reference.contrast,
             dazzled_share=reference.dazzled_share,
             looks=reference.looks,
             unlike=reference.unlike,
@@ -78,8 +78,7 @@ class KeptReference(Kept):
         if self.thumbnail is not None:
             one.thumbnail = _plane(self.thumbnail, THUMBNAIL[1])
         one.steepness, one.high_luma, one.dazzled_share = self.steepness, self.high_luma, self.dazzled_share
-        one.edge_luma = self.edge_luma
-        one.looks, one.unlike = self.looks, self.unlike
+        one.contrast, one.looks, one.unlike = self.contrast, self.looks, self.unlike
         return one
 
 
@@ -115,7 +114,7 @@ class KeptStills(Kept):
 class KeptLight(Kept):
     """The light of a channel."""
 
-    infrared: bool
+    infrared: bool | None
     high_luma: Luma
     calm_looks: Count
 

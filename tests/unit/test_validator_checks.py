@@ -13,13 +13,21 @@ from edge.validator.thresholds import Thresholds
 
 LIMITS = Thresholds()
 GOOD = measure(view())
-LIKE = Likeness(lost_share=0.0, changed_share=0.0, gain=1.0, alike=0.9, brightness=1.0, dazzled_share=0.0, known_share=0.9)
+LIKE = Likeness(
+    lost_share=0.0,
+    changed_share=0.0,
+    gain=1.0,
+    alike=0.9,
+    contrast=1.0,
+    brightness=1.0,
+    dazzled_share=0.0,
+    known_share=0.9,
+)
 KNOWN = History(
     still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
     usual_still=0.0,
     likeness=LIKE,
     usual_steepness=GOOD.steepness,
-    usual_edge_luma=GOOD.edge_luma,
     clear_looks_ago=0,
 )
 
@@ -53,18 +61,21 @@ CASES = {
     "dazzled": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.1, dazzled_share=0.3)}, None),
     "blurred": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {}, "blurred"),
     "soft but usual": (KNOWN, {"steepness": 0.8 * GOOD.steepness}, {}, None),
-    "soft in fog": (KNOWN, {"steepness": 0.3 * GOOD.steepness, "edge_luma": 0.1 * GOOD.edge_luma}, {}, None),
+    "soft in fog": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {"likeness": replace(LIKE, contrast=0.2)}, None),
     "soft, another view": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {"likeness": replace(LIKE, alike=0.1)}, None),
     "no edges at all": (KNOWN, {"steepness": None}, {}, None),
     "vivid screen": (KNOWN, {"colours": (Colour(0.9, 90, 190, 1.0),)}, {}, "no_signal"),
     "blue wall": (KNOWN, {"colours": (Colour(0.9, 90, 190, 4.5),)}, {}, None),
-    "grey screen": (KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {}, "no_signal"),
+    "grey screen": (
+        KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"likeness": replace(LIKE, lost_share=0.9)}, "no_signal",
+    ),
+    "grey wall": (KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"learned": True, "still": still(0.1)}, None),
     "grey screen from the first look": (
         KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"likeness": None, "clear_looks_ago": 9, "still": still(0.1)},
         "no_signal",
     ),
     "grey fog": (
-        KNOWN, {"colours": (Colour(0.9, 180, 0, 0.5),)}, {"clear_looks_ago": 9, "still": still(0.1, points_share=0.6)}, None,
+        KNOWN, {"colours": (Colour(0.9, 180, 0, 0.5),)}, {"clear_looks_ago": 9, "learned": True, "still": still(0.1)}, None,
     ),
     "snow": (KNOWN, {"colours": (Colour(0.9, 252, 0, 0.5),)}, {}, None),
     "words on black": (KNOWN, {"colours": (Colour(0.95, 1, 0, 0.5),)}, {"still": still(0.1)}, "no_signal"),
@@ -158,14 +169,26 @@ def test_view_without_detail_is_no_reference():
 
 
 def test_light_is_calm_again_after_a_while():
-    """Infrared, lamps and clouds begin a new light; small steps do not."""
+    """Lamps and clouds begin a new light; small steps do not."""
     light = Light()
     for _ in range(30):
         light.learn(measure(view()))
-    assert light.calm(measure((view() * 0.9).astype(np.uint8)))
-    assert not light.calm(measure(infrared(view())))
+    light.learn(measure((view() * 0.9).astype(np.uint8)))
+    assert light.calm
     light.learn(measure((view() * 0.4).astype(np.uint8)))
-    assert not light.calm(measure(view()))
+    assert not light.calm
+
+
+def test_infrared_comes_at_once_and_fog_slowly():
+    """Colour that goes from one look to the next is the camera's switch; colour that fades is not."""
+    light, grey, coloured = Light(), measure(infrared(view())), measure(view())
+    assert light.see(grey) is True
+    assert light.see(coloured) is False
+    assert light.see(grey) is True
+    assert light.see(coloured) is False
+    assert light.see(replace(coloured, chroma=5.0)) is False
+    assert light.see(grey) is None
+    assert [light.see(grey) for _ in range(30)][-1] is True
 
 
 def test_screen_with_words_is_measured_as_one():

@@ -70,10 +70,10 @@ def test_fog_and_dusk_leave_edges_as_steep_as_they_were():
 
 
 def test_infrared_has_no_colour():
-    """Grey pictures are infrared, those with colour are not, whatever the noise."""
+    """Grey pictures have no chroma, those with colour have much, whatever the noise."""
     sensor = Sensor()
-    assert measure(sensor(infrared(view()))).infrared
-    assert not measure(sensor(view())).infrared
+    assert measure(sensor(infrared(view()))).chroma <= 2
+    assert measure(sensor(view())).chroma > 50
 
 
 def test_flat_colours_are_found_in_screens_and_not_in_photographs():
