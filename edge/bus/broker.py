@@ -31,6 +31,10 @@ from edge.errors import ConfigError
 
 KEEPALIVE_S: Final = 15
 DAY_S: Final = 86_400
+_CALLBACKS: Final = (
+    *("on_pre_connect", "on_connect", "on_connect_fail", "on_disconnect"),
+    *("on_publish", "on_message", "on_subscribe", "on_socket_open"),
+)
 
 _log = structlog.get_logger()
 
@@ -165,6 +169,8 @@ class PahoBroker:
     def _end_loop(self) -> None:
         with contextlib.suppress(AttributeError):  # paho's thread forgets itself while loop_stop looks at it
             self._client.loop_stop()
+        for name in _CALLBACKS:  # paho closes its last sockets when it is deleted, which must not wait for a collection
+            setattr(self._client, name, None)
 
     def _make_client(self, reconnect_s: tuple[int, int]) -> mqtt.Client:
         client = mqtt.Client(
@@ -174,14 +180,8 @@ class PahoBroker:
         least_s, most_s = reconnect_s
         # paho doubles the wait but does not spread it: each client gets a longest wait of its own
         client.reconnect_delay_set(least_s, random.randint(max(least_s, most_s * 2 // 3), most_s))  # noqa: S311 - no secret
-        client.on_pre_connect = self._on_pre_connect
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_message = self._on_message
-        client.on_subscribe = self._on_subscribe
-        client.on_socket_open = self._on_socket_open
+        for name in _CALLBACKS:
+            setattr(client, name, getattr(self, f"_{name}"))
         return client
 
     def _on_pre_connect(self, client: mqtt.Client, _userdata: Any) -> None:
