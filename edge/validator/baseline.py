@@ -50,6 +50,8 @@ class Likeness:
     """Of the cells with known detail, those that lost it."""
     changed_share: float
     """Of the same cells, those with other detail."""
+    gained_share: float
+    """Of all cells, those that have detail where the reference has none."""
     gain: float
     """How strong the known detail is, against the reference."""
     alike: float
@@ -62,6 +64,11 @@ class Likeness:
     """How much more of the picture is blinding white."""
     known_share: float
     """Share of the cells that hold known detail."""
+
+    @property
+    def same_view(self) -> bool:
+        """Whether this is the known view, well or badly seen."""
+        return max(self.lost_share + self.changed_share, self.gained_share) < _KNOWN_SHARE
 
     @property
     def clear(self) -> bool:
@@ -97,6 +104,7 @@ class Reference:
         share = float(detailed.mean())
         if share < _LEAST_CELLS:
             return None
+        gained = ~detailed & (now >= (2 * _LEAST_DETAIL) ** 2)
         before, now, both = before[detailed], now[detailed], both[detailed]
         here = np.sqrt(now)
         faint = here < np.maximum(_LOST_DETAIL * np.sqrt(before), _FAINT_DETAIL)
@@ -106,6 +114,7 @@ class Reference:
         return Likeness(
             lost_share=float(lost.mean()),
             changed_share=float((~faint & (alike < _CHANGED_LIKENESS)).mean()),
+            gained_share=float(gained.mean()),
             gain=float(both.sum() / before.sum()),
             alike=_coarse_likeness(self.thumbnail, features.thumbnail),
             contrast=features.contrast / max(self.contrast, 1.0),
@@ -114,15 +123,13 @@ class Reference:
             known_share=share,
         )
 
-    def learn(self, features: Features) -> None:
-        """Take a valid look in, if it shows the known view; begin anew where it has not been shown for long."""
+    def learn(self, features: Features) -> bool:
+        """Take a valid look in, if it shows the known view; return whether that has not been shown for long."""
         likeness = self.likeness(features)
-        if likeness is not None and likeness.lost_share + likeness.changed_share >= _KNOWN_SHARE:
-            moved = likeness.changed_share > likeness.lost_share
+        if likeness is not None and not likeness.same_view:
+            moved = max(likeness.changed_share, likeness.gained_share) > likeness.lost_share
             self.unlike += _MOVED_WEIGHT if moved else 1
-            if self.unlike >= _RESTART_WEIGHT:
-                self.__init__()  # type: ignore[misc]
-            return
+            return self.unlike >= _RESTART_WEIGHT
         self.unlike = 0
         self.looks += 1
         weight = max(_SLOWEST, 1 / self.looks)
@@ -132,6 +139,7 @@ class Reference:
         self.dazzled_share += weight * (features.dazzled_share - self.dazzled_share)
         if features.steepness is not None:
             self._learn_steepness(features.steepness, weight)
+        return False
 
     def _learn_steepness(self, steepness: float, weight: float) -> None:
         if self.steepness is None:
@@ -212,6 +220,31 @@ def _coarse_likeness(known: Field, seen: Field) -> float:
     one, other = (_slopes(np.asarray(half, dtype=np.float32)) for half in halves)
     norm = float(np.sqrt((one * one).sum() * (other * other).sum()))
     return float((one * other).sum()) / norm if norm > 0 else 0.0
+
+
+class Views:
+    """What one channel shows in one light: its view, and the one before, to which a camera may turn back."""
+
+    def __init__(self, current: Reference | None = None, former: Reference | None = None) -> None:
+        self.current = current or Reference()
+        self.former = former
+
+    def likeness(self, features: Features) -> Likeness | None:
+        """Hold a picture against the view that the camera has; where it turned back, that is the former one."""
+        likeness = self.current.likeness(features) if self.current.known else None
+        if self.former is None or (likeness is not None and likeness.same_view):
+            return likeness
+        earlier = self.former.likeness(features)
+        if earlier is None or not earlier.same_view:
+            return likeness
+        self.current, self.former = self.former, self.current if self.current.known else None
+        self.current.unlike = 0
+        return earlier
+
+    def learn(self, features: Features) -> None:
+        """Take a valid look in."""
+        if self.current.learn(features):
+            self.current, self.former = Reference(), self.current if self.current.known else self.former
 
 
 class Stills:

@@ -49,7 +49,7 @@ _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
-_FOG_CONTRAST: Final = 0.4
+_FOG_CONTRAST: Final = 0.5
 """Fog and dusk lower all contrast, and of weak edges the encoder makes even slopes; a blur leaves the contrast."""
 _SAME_VIEW: Final = 0.45
 """Likewise, below which a picture tells nothing of how sharp the known view is now."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from edge.config.validating import Thresholds
-from edge.validator.baseline import Light, Likeness, Reference, Stills
+from edge.validator.baseline import Light, Likeness, Stills, Views
 from edge.validator.checks import SUDDEN_LOOKS, History, Stillness, check, stillness
 from edge.validator.features import Features, Picture, measure
-from edge.validator.memory import KeptLight, KeptReference, KeptStills, KeptVerdict, Memory, StateUnreadableError
+from edge.validator.memory import KeptLight, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
 from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
@@ -34,7 +34,7 @@ class ChannelJudge:
     def __init__(self, thresholds: Thresholds | None = None, *, confirm: int = 3) -> None:
         self._limits = thresholds or Thresholds()
         self._hysteresis = Hysteresis(confirm)
-        self._references = {False: Reference(), True: Reference()}  # by day, in infrared
+        self._views = {False: Views(), True: Views()}  # by day, in infrared
         self._stills = {False: Stills(), True: Stills()}
         self._light = Light()
         self._last: Features | None = None
@@ -49,7 +49,7 @@ class ChannelJudge:
     @property
     def learned(self) -> bool:
         """Whether covered and blurred pictures can be found; the other faults need no reference."""
-        return any(reference.known for reference in self._references.values())
+        return any(views.current.known for views in self._views.values())
 
     def look(self, picture: Picture, at_ms: int) -> Outcome:
         """Judge the next picture, which is of another moment than the last one.
@@ -72,14 +72,14 @@ class ChannelJudge:
         return Outcome(finding, change)
 
     def _learn(self, features: Features, infrared: bool, still: Stillness | None) -> None:
-        self._references[infrared].learn(features)
+        self._views[infrared].learn(features)
         if still is not None and still.squares:
             self._stills[infrared].learn(still.share, still.same)
 
     def _history(self, features: Features, infrared: bool | None) -> History:
         likeness = None if infrared is None else self._likeness(features, infrared)
         self._count(likeness)
-        reference, stills = self._references[bool(infrared)], self._stills[bool(infrared)]
+        reference, stills = self._views[bool(infrared)].current, self._stills[bool(infrared)]
         return History(
             still=None if self._last is None else stillness(self._last, features, stills.overlay),
             usual_still=stills.usual if self._light.calm and infrared is not None else None,
@@ -91,10 +91,11 @@ class ChannelJudge:
         )
 
     def _likeness(self, features: Features, infrared: bool) -> Likeness | None:
-        if self._references[infrared].known:
-            return self._references[infrared].likeness(features)
-        other = self._references[not infrared]
-        likeness = other.likeness(features) if other.known else None
+        views, other = self._views[infrared], self._views[not infrared].current
+        likeness = views.likeness(features)
+        if views.current.known or views.former or not other.known:
+            return likeness
+        likeness = other.likeness(features)
         if likeness is None or (infrared and likeness.lost_share < _NOTHING_LEFT):
             return None
         return likeness
@@ -118,8 +119,8 @@ class ChannelJudge:
                 threshold=verdict.finding.threshold,
                 since_ms=verdict.since_ms,
             ),
-            day=KeptReference.of(self._references[False]),
-            infrared=KeptReference.of(self._references[True]),
+            day=KeptViews.of(self._views[False]),
+            infrared=KeptViews.of(self._views[True]),
             day_stills=KeptStills.of(self._stills[False]),
             infrared_stills=KeptStills.of(self._stills[True]),
             light=KeptLight.of(self._light),
@@ -131,7 +132,7 @@ class ChannelJudge:
         """Go on from what `dump` gave; raises StateUnreadableError."""
         memory = Memory.load(data)
         judge = cls(thresholds, confirm=confirm)
-        judge._references = {False: memory.day.reference(), True: memory.infrared.reference()}
+        judge._views = {False: memory.day.views(), True: memory.infrared.views()}
         judge._stills = {False: memory.day_stills.stills(), True: memory.infrared_stills.stills()}
         judge._light = memory.light.light()
         judge._clear_looks_ago = memory.clear_looks_ago

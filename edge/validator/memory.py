@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edge.errors import SaksiError
-from edge.validator.baseline import Light, Reference, Stills
+from edge.validator.baseline import Light, Reference, Stills, Views
 from edge.validator.features import THUMBNAIL
 from edge.validator.verdict import Reason
 
@@ -82,6 +82,23 @@ class KeptReference(Kept):
         return one
 
 
+class KeptViews(Kept):
+    """The views of a channel in one light."""
+
+    current: KeptReference
+    former: KeptReference | None
+
+    @classmethod
+    def of(cls, views: Views) -> Self:
+        """Put them down."""
+        former = None if views.former is None else KeptReference.of(views.former)
+        return cls(current=KeptReference.of(views.current), former=former)
+
+    def views(self) -> Views:
+        """Take them up again."""
+        return Views(self.current.reference(), None if self.former is None else self.former.reference())
+
+
 class KeptStills(Kept):
     """What of the picture never moves."""
 
@@ -135,8 +152,8 @@ class Memory(Kept):
 
     version: Literal[1] = 1
     verdict: KeptVerdict | None
-    day: KeptReference
-    infrared: KeptReference
+    day: KeptViews
+    infrared: KeptViews
     day_stills: KeptStills
     infrared_stills: KeptStills
     light: KeptLight

@@ -16,6 +16,7 @@ GOOD = measure(view())
 LIKE = Likeness(
     lost_share=0.0,
     changed_share=0.0,
+    gained_share=0.0,
     gain=1.0,
     alike=0.9,
     contrast=1.0,

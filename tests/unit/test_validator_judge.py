@@ -205,6 +205,16 @@ def test_view_that_was_moved_is_learned_anew():
     assert watch.told == ["blurred"]
 
 
+def test_camera_that_turns_back_is_known_at_once():
+    """The view before the last one needs no learning, not even after a restart."""
+    sensor = Sensor()
+    watch = known(view(), sensor)
+    watch.show(*quiet(view(seed=5), sensor, 50))
+    again = Watch(ChannelJudge.load(watch.judge.dump()))
+    again.show(*quiet(view(), sensor, 2), *(sensor(covered(view(), 0.8)) for _ in range(3)))
+    assert again.told == ["covered"]
+
+
 def test_limits_of_a_channel_are_its_own():
     """A channel that is asked for less finds the smaller cover, one that is asked for more does not."""
     sensor = Sensor()
