@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from journal_events import EPOCH, JUMP, LATER_EPOCH, NOON, SITE, arrival, arrivals, segment, started
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
+from structlog.testing import capture_logs
 
 from edge.clock import ManualClock
 from edge.events.catalog import RecordingStopped
@@ -270,15 +271,16 @@ def test_a_closed_journal_says_so(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("content", [b"this is no database, " * 500, b"SQLite format 3\0" + b"\xff" * 5000])
-def test_a_file_that_is_no_journal_is_moved_aside(path: Path, content: bytes, capfd) -> None:
+def test_a_file_that_is_no_journal_is_moved_aside(path: Path, content: bytes) -> None:
     """It is kept, loudly, and a new journal begins."""
     path.write_bytes(content)
-    journal = open_journal(path)
+    with capture_logs() as logs:
+        journal = open_journal(path)
     journal.append([arrival(1)])
     journal.close()
     (aside,) = path.parent.glob("journal.db.corrupt-*Z")
     assert aside.read_bytes() == content
-    assert "journal_moved_aside" in "".join(capfd.readouterr())
+    assert "journal_moved_aside" in {log["event"] for log in logs}
 
 
 def test_a_database_of_somebody_else_is_moved_aside(path: Path) -> None:
