@@ -104,12 +104,14 @@ async def _live_after_reconnects(folder, monkeypatch, script: Script, tls: ssl.S
         url = f"{'rtsps' if tls else 'rtsp'}://127.0.0.1:{scripted.port}/live"
         settings = {"id": "lobby", "url": url, "tls": {"verify": False}}
         recording = asyncio.create_task(Channel(ChannelConfig.model_validate(settings), shared).run())
-        async with asyncio.timeout(30):
-            while len(scripted.peers) < RECONNECTS:  # noqa: ASYNC110 - the camera tells nobody
-                await asyncio.sleep(0.005)
-        alive = _alive() - before
-        recording.cancel()
-        await asyncio.gather(recording, return_exceptions=True)
+        try:
+            async with asyncio.timeout(60):
+                while len(scripted.peers) < RECONNECTS:  # noqa: ASYNC110 - the camera tells nobody
+                    await asyncio.sleep(0.005)
+            alive = _alive() - before
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
     assert threads.stop(5)
     site.close()
     assert broken == []
