@@ -4,6 +4,7 @@ import getpass
 import json as json_text
 import os
 import secrets
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final, TextIO
 from zoneinfo import ZoneInfo
 
+from edge import logs
 from edge.bus.asking import Asking
 from edge.bus.broker import BrokerAddress, PahoBroker
 from edge.bus.connection import Change
@@ -101,6 +103,8 @@ def ask(config: Config, wish: Wish, *, answer_s: float = ANSWER_S) -> ProtectRep
             connected.set()
 
     broker.add_listener(changed)
+    quiet = config.log.model_copy(update={"level": "error", "format": "text", "syslog": None})
+    close_logs = logs.configure(quiet, "protect", stream=sys.stderr)  # what is printed is the answer and nothing else
     broker.start()
     try:
         if connected.wait(answer_s):
@@ -109,6 +113,7 @@ def ask(config: Config, wish: Wish, *, answer_s: float = ANSWER_S) -> ProtectRep
         raise NoAnswer(f"{error} It may still carry this out: look with edge protected") from error
     finally:
         broker.stop(1.0)
+        close_logs()
     raise NoAnswer(f"the broker at {settings.host}:{settings.port} does not answer: is the site running?")
 
 
