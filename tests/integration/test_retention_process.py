@@ -147,7 +147,7 @@ def test_evidence_is_kept_on_command_and_let_go_on_command(life: Life):
     life.site.close()
 
 
-def test_long_list_comes_in_parts(life: Life):
+def test_long_list_comes_in_parts(life: Life, capsys):
     """More protections than one payload holds."""
     life.start()
     config = load(life.config_path)
@@ -159,6 +159,7 @@ def test_long_list_comes_in_parts(life: Life):
     out = io.StringIO()
     assert protected(life.config_path, None, out) == 0
     assert len(out.getvalue().splitlines()) == 45
+    assert capsys.readouterr().out == ""  # of the connection nothing is said where the answer stands
     assert life.stop() == 0
 
 
