@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import signal
 import sys
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from types import FrameType
 from typing import Final, TextIO
 
 from edge import logs
@@ -55,7 +57,9 @@ def run(
     close_logs = logs.configure(quiet, "events", stream=err)
     try:
         wanted = Wanted(frozenset(types), frozenset(channels))
-        _follow(config, _Printer(config, wanted, clock, out, json=json), err, stop or threading.Event(), clock)
+        stop = stop or threading.Event()
+        _stop_on_signals(stop)
+        _follow(config, _Printer(config, wanted, clock, out, json=json), err, stop, clock)
     except KeyboardInterrupt:
         return ENDED
     except BrokenPipeError:
@@ -63,6 +67,21 @@ def run(
     finally:
         close_logs()
     return ENDED
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """Have Ctrl-C and SIGTERM end the loop; a second one ends whatever holds it up.
+
+    A KeyboardInterrupt may come up inside a destructor or a callback of a library, and is swallowed there.
+    """
+
+    def asked(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, asked)
+        signal.signal(signal.SIGTERM, asked)
 
 
 class _Printer:
