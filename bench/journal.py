@@ -32,6 +32,7 @@ from edge.events.topics import EventTopic
 from edge.events.values import timestamp
 from edge.journal.arrival import Arrival
 from edge.journal.ingest import Ingest
+from edge.journal.scope import Scope
 from edge.journal.store import Journal
 from edge.state.projection import SiteProjection, rebuild
 
@@ -90,7 +91,7 @@ def ingest(journal: Journal, folder: Path, results: dict) -> int:
     handed: list[int] = []
     way_in = Ingest(
         journal,
-        SITE,
+        Scope.local(SITE),
         outbox,
         CLOCK,
         fold=lambda entries: handed.append(len(entries)),

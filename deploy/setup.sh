@@ -17,6 +17,8 @@ package_present() {
     case "$1" in
         mosquitto) command -v mosquitto >/dev/null ;;
         mosquitto-clients) command -v mosquitto_sub >/dev/null ;;
+        nats-server) command -v nats-server >/dev/null ;;
+        iproute2) command -v ip >/dev/null ;;
         ffmpeg) command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null ;;
         *) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
     esac

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from edge import cli_keys
 from edge.errors import NoAnswer, OutboxLocked, SaksiError
 
 USAGE = 2
@@ -25,9 +26,13 @@ app = typer.Typer(
 )
 demo_app = typer.Typer(help="A site to try out, with simulated cameras.", invoke_without_command=True)
 app.add_typer(demo_app, name="demo")
+cli_keys.add_to(app)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", envvar="EDGE_CONFIG", help="Configuration of the site.", metavar="FILE")
+]
+HqConfigOption = Annotated[
+    Path, typer.Option("--config", envvar="EDGE_HQ_CONFIG", help="Configuration of headquarters.", metavar="FILE")
 ]
 BrokerOption = Annotated[
     Path | None,
@@ -38,6 +43,7 @@ BrokerOption = Annotated[
 FolderOption = Annotated[Path, typer.Option("--folder", help="Where the demo keeps everything.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document (a line an event) for machines.")]
 DEFAULT_CONFIG = Path("edge.yaml")
+DEFAULT_HQ_CONFIG = Path("hq.yaml")
 DEFAULT_FOLDER = Path("demo")
 
 
@@ -95,9 +101,25 @@ def validator(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def reporter(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Fold the site's events into reports, and bring them to headquarters."""
+    from edge.reporter.main import run
+
+    _leave(run(config))
+
+
+@app.command()
 def web(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Serve the site's page, API and health, derived from its events."""
     from edge.web.main import run
+
+    _leave(run(config))
+
+
+@app.command()
+def hq(config: HqConfigOption = DEFAULT_HQ_CONFIG) -> None:
+    """Serve headquarters: take in the events of every site, keep them, and show how each site is."""
+    from edge.hq.main import run
 
     _leave(run(config))
 
@@ -212,6 +234,43 @@ def verify(
 
 
 @app.command()
+def audit(
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="TIME", help="Local time of the site: 2026-11-20T08:00, or with its offset."),
+    ],
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="As --from.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            envvar=["EDGE_CONFIG", "EDGE_HQ_CONFIG"],
+            help="edge.yaml at the site, hq.yaml at headquarters.",
+            metavar="FILE",
+        ),
+    ] = None,
+    *,
+    site: Annotated[str | None, typer.Option("--site", help="The site; at a site itself it need not be said.")] = None,
+    channel: Annotated[list[str] | None, typer.Option("--channel", help="Only this channel; repeatable.")] = None,
+    verify_files: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="At the site: hold the files against their hashes too.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the statement as FILE.md and FILE.json.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="FILE", help="The JSON of another audit, e.g. of headquarters.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """State what became of every second and every event of a range; exit status 1 if anything is off or unknown."""
+    from edge.audit.main import Wish, run
+
+    wish = Wish(start, end, site, tuple(channel or ()), verify=verify_files, out=out, compare=compare)
+    _leave(run(config, wish, json=json, out=sys.stdout))
+
+
+@app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="FILE-OR-FOLDER...")],
     *,
@@ -240,7 +299,9 @@ def write_schemas(
         "schemas/config.schema.json": config_docs.configuration_schema(),
         "docs/events.md": markdown.events_markdown(),
         "docs/configuration.md": config_docs.configuration_markdown(),
+        "schemas/hq.schema.json": config_docs.hq_schema(),
         "deploy/edge.example.yaml": config_docs.configuration_example(),
+        "deploy/hq.example.yaml": config_docs.hq_example(),
     }
     stale = [name for name, text in written.items() if _text_of(folder / name) != text]
     for name in stale:

@@ -6,21 +6,20 @@ configured, 1 anything else.
 """
 
 import os
-import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 from pydantic import JsonValue
 
 from edge import logs
-from edge.bus.broker import BrokerAddress, PahoBroker
+from edge.bus.address import BrokerAddress, BrokerSettings
+from edge.bus.broker import PahoBroker
 from edge.bus.connection import Broker
 from edge.bus.database import may_pass
 from edge.bus.heartbeat import Heartbeat
@@ -28,13 +27,13 @@ from edge.bus.outbox import Outbox, OutboxUnavailable
 from edge.bus.relay import Relay
 from edge.bus.replay import Replayer
 from edge.clock import Clock, SystemClock
-from edge.config import Config
+from edge.config.logging import LogConfig
 from edge.errors import ConfigError, SaksiError
 from edge.events.catalog import ProcessStarted, ProcessStopped
+from edge.signals import Signals
 
 CLEAN, FAILED, UNUSABLE = 0, 1, 2
 
-_STOP_S: Final = 5.0
 _PART_STOP_S: Final = 0.5  # twice for the relay and the heartbeat: with a broker that hangs all stop within 4 s
 _BROKER_STOP_S: Final = 1.5
 _RETIRE_EVERY_S: Final = 60.0
@@ -45,10 +44,37 @@ _VERSION: Final = version("saksi")
 _log = structlog.get_logger()
 
 
-class Context:
+class ProcessConfig(Protocol):
+    """What of a configuration, a site's or headquarters', every process needs."""
+
+    @property
+    def site(self) -> str:
+        """The name that this process's events are said under."""
+        ...
+
+    @property
+    def state_dir(self) -> Path:
+        """Folder of the outbox."""
+        ...
+
+    @property
+    def broker(self) -> BrokerSettings:
+        """The broker that the events go to."""
+        ...
+
+    @property
+    def log(self) -> LogConfig:
+        """What to log."""
+        ...
+
+
+C = TypeVar("C", bound=ProcessConfig)
+
+
+class Context(Generic[C]):
     """What a body works with. It returns soon after `stop` is set; what it raises is a crash."""
 
-    def __init__(self, config: Config, outbox: Outbox, clock: Clock, signals: "Signals") -> None:
+    def __init__(self, config: C, outbox: Outbox, clock: Clock, signals: Signals) -> None:
         self.config = config
         self.outbox = outbox
         self.clock = clock
@@ -87,84 +113,25 @@ class Context:
         self._changed = changed
 
 
-class Signals:
-    """Flags that signals and failing threads set, nothing more."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.stop_callbacks: list[Callable[[], None]] = []
-        self.reload_callbacks: list[Callable[[], None]] = []
-        self.failure: BaseException | None = None
-        self._asked = False
-        self._over = threading.Event()
-
-    def request_stop(self) -> None:
-        """Tell the body to end."""
-        if not self.stop.is_set():
-            self.stop.set()
-            for callback in self.stop_callbacks:
-                callback()
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Take SIGTERM, SIGINT, SIGHUP and the death of threads while in the block."""
-        in_main = threading.current_thread() is threading.main_thread()
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-        thread_hook, threading.excepthook = threading.excepthook, self._thread_died
-        if in_main:
-            signal.signal(signal.SIGTERM, self._stop_asked)
-            signal.signal(signal.SIGINT, self._stop_asked)
-            signal.signal(signal.SIGHUP, self._reload_asked)
-        try:
-            yield
-        finally:
-            self._over.set()
-            threading.excepthook = thread_hook
-            if in_main:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
-
-    # A handler runs between two steps of the main thread, which may hold the very lock that the work would take
-    # (threading.Event has one): so handlers only start a thread.
-
-    def _stop_asked(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._asked:
-            self._asked = True
-            threading.Thread(target=self._stop_in_time, name="stop", daemon=True).start()
-
-    def _reload_asked(self, _number: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=self._reload, name="reload", daemon=True).start()
-
-    def _stop_in_time(self) -> None:
-        self.request_stop()
-        if not self._over.wait(_STOP_S):
-            _give_up()
-
-    def _reload(self) -> None:
-        for callback in self.reload_callbacks:
-            callback()
-
-    def _thread_died(self, died: threading.ExceptHookArgs) -> None:
-        if died.exc_value is not None and not isinstance(died.exc_value, SystemExit):
-            self.failure = self.failure or died.exc_value
-            self.request_stop()
-
-
 def run(
     name: str,
-    config: Config,
-    body: Callable[[Context], None],
+    config: C,
+    body: Callable[[Context[C]], None],
     *,
     clock: Clock = _CLOCK,
     state_schema: str = "",
     broker: Broker | None = None,
+    at_hq: bool = False,
 ) -> int:
-    """Run one process until it is told to stop; returns its exit status."""
+    """Run one process until it is told to stop; returns its exit status.
+
+    `at_hq`: its broker is headquarters', where topics carry the site.
+    """
     close_logs = logs.configure(config.log, name)
     signals = Signals()
     try:
         with signals.caught():
-            outbox = _open_outbox(name, config, clock, state_schema, signals.stop)
+            outbox = _open_outbox(name, config, clock, state_schema, signals.stop, at_hq=at_hq)
             if outbox is None:
                 return CLEAN
             try:
@@ -185,7 +152,9 @@ def run(
         close_logs()
 
 
-def _open_outbox(name: str, config: Config, clock: Clock, state_schema: str, stop: threading.Event) -> Outbox | None:
+def _open_outbox(
+    name: str, config: ProcessConfig, clock: Clock, state_schema: str, stop: threading.Event, *, at_hq: bool
+) -> Outbox | None:
     """The outbox of the process; waits for a full disk, None when told to stop meanwhile. Raises ConfigError."""
     folder: Path = config.state_dir
     try:
@@ -196,7 +165,9 @@ def _open_outbox(name: str, config: Config, clock: Clock, state_schema: str, sto
     while not stop.is_set():
         try:
             path = folder / f"{name}.outbox"
-            return Outbox.open(path, site=config.site, process=name, clock=clock, state_schema=state_schema)
+            return Outbox.open(
+                path, site=config.site, process=name, clock=clock, state_schema=state_schema, at_hq=at_hq
+            )
         except OutboxUnavailable as error:
             if not may_pass(error):
                 raise ConfigError(_unwritable(folder, str(error))) from error
@@ -211,12 +182,11 @@ def _unwritable(folder: Path, problem: str | None) -> str:
     return f'state_dir "{folder}" cannot be written ({problem}); make it a folder that the user who runs edge may write'
 
 
-def _broker(name: str, config: Config, clock: Clock) -> Broker:
-    address = BrokerAddress(config.broker.host, config.broker.port, config.broker.username, config.broker.password)
-    return PahoBroker(address, f"{config.site}-{name}", clock=clock)
+def _broker(name: str, config: ProcessConfig, clock: Clock) -> Broker:
+    return PahoBroker(BrokerAddress.of(config.broker, name), f"{config.site}-{name}", clock=clock)
 
 
-def _live(context: Context, broker: Broker, signals: Signals, body: Callable[[Context], None]) -> int:
+def _live(context: Context[C], broker: Broker, signals: Signals, body: Callable[[Context[C]], None]) -> int:
     """Run the body between the first event and the last; returns the exit status."""
     outbox, clock = context.outbox, context.clock
     relay = Relay(outbox, broker, clock)
@@ -247,7 +217,7 @@ def _live(context: Context, broker: Broker, signals: Signals, body: Callable[[Co
     return FAILED if failure else CLEAN
 
 
-def _outcome(body: Callable[[Context], None], context: Context, signals: Signals) -> BaseException | None:
+def _outcome(body: Callable[[Context[C]], None], context: Context[C], signals: Signals) -> BaseException | None:
     """Run the body; returns what ended it when that was not the wish to stop."""
     try:
         body(context)
@@ -292,9 +262,3 @@ def _keep(outbox: Outbox, stop: threading.Event, unsaid: ProcessStarted | None) 
             if not unavailable:
                 _log.error("outbox_unavailable", error=str(error))
             unavailable = True
-
-
-def _give_up() -> None:
-    """End a process whose body does not stop: what it said is on the disk, and its supervisor waits."""
-    _log.critical("stop_took_too_long", after_s=_STOP_S, next="ended the hard way; the next start recovers the rest")
-    os._exit(FAILED)

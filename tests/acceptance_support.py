@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -250,6 +251,13 @@ def assert_told_one_to_one(site, channels: Iterable[str]) -> int:
     sequences = [event.sequence for event in site.events()]
     assert sequences == list(range(1, len(sequences) + 1))
     return count
+
+
+def printed_watch(command: Command) -> tuple[str, int]:
+    """Folder of options and port of the `mosquitto_sub` that `edge up` and `edge demo` print."""
+    pattern = re.compile(r"XDG_CONFIG_HOME=(\S+) mosquitto_sub -h \S+ -p (\d+)")
+    options, port = until(lambda: pattern.search(command.said()), 60, command.said).groups()
+    return options, int(port)
 
 
 def environment(**more: str) -> dict[str, str]:

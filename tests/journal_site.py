@@ -18,6 +18,7 @@ from edge.clock import SystemClock
 from edge.events.catalog import ProcessStarted
 from edge.events.messages import parse_state
 from edge.journal.ingest import Ingest
+from edge.journal.scope import Scope
 from edge.journal.store import Journal
 
 CLOCK = SystemClock()
@@ -94,15 +95,17 @@ class Publisher:
 class Web:
     """The web's side: journal, subscriber, ingest and its timer, with the web's own outbox on its own connection."""
 
-    def __init__(self, port: int, folder: Path, *, receive_maximum: int = 1_000) -> None:
+    def __init__(
+        self, port: int, folder: Path, *, receive_maximum: int = 1_000, url: str | None = None, partition: int = 1
+    ) -> None:
         self.publisher = Publisher(port, folder, "web")
-        self.journal = Journal.open(f"sqlite:///{folder / 'journal.db'}", clock=CLOCK)
+        self.journal = Journal.open(url or f"sqlite:///{folder / 'journal.db'}", clock=CLOCK, partition=partition)
         self.folded: list = []
         self.heard: list[tuple] = []
         self.broker = client(port, "web-journal", receive_maximum=receive_maximum)
         self.ingest = Ingest(
             self.journal,
-            SITE,
+            Scope.local(SITE),
             self.publisher.outbox,
             CLOCK,
             fold=self.folded.extend,

@@ -58,11 +58,13 @@ class VerifiedSite:
         self.recorder.close()
         self.retention.close()
 
-    def record(self, minute: int, channel: str = "lobby", *, seconds: int = 1, announced: bool = True) -> Path:
-        """Put a segment on the disk, and say so; returns its path."""
+    def record(
+        self, minute: int, channel: str = "lobby", *, seconds: int = 1, announced: bool = True, lasts_s: int | None = None
+    ) -> Path:
+        """Put a segment on the disk, and say so, with another end where one is given; returns its path."""
         file = SegmentFile(self.root, channel, START_MS + minute * MINUTE_MS, H264).grow(seconds).finish()
         if announced:
-            self.announce(file.name, file.path.read_bytes(), seconds)
+            self.announce(file.name, file.path.read_bytes(), lasts_s or seconds)
         return file.path
 
     def announce(self, name: SegmentName, data: bytes, seconds: int = 1) -> None:
@@ -88,18 +90,18 @@ class VerifiedSite:
             self._journaled[outbox.process] = outbox.last_sequence
         journal.close()
 
-    def prune(self, *paths: Path, told: bool = True) -> None:
+    def prune(self, *paths: Path, told: bool = True, lasts_s: int = 1) -> None:
         """Delete segments, with one receipt each."""
         for path in paths:
             if told:
-                self.retention.append(DiskPruned(rule="age", segments=1, bytes=1, channels=(self._range(path),)))
+                self.retention.append(DiskPruned(rule="age", segments=1, bytes=1, channels=(self._range(path, lasts_s),)))
             path.unlink()
 
     def told_missing(self, path: Path) -> None:
         """As retention's walk says."""
         self.retention.append(SegmentsMissing(segments=1, bytes=1, channels=(self._range(path),)))
 
-    def _range(self, path: Path) -> PrunedRange:
+    def _range(self, path: Path, lasts_s: int = 1) -> PrunedRange:
         name, _ = SegmentName.parse(str(path.relative_to(self.root)))
-        start, end = (rfc3339((name.start_ms + more_ms) * 1_000_000) for more_ms in (0, 1000))
+        start, end = (rfc3339((name.start_ms + more_ms) * 1_000_000) for more_ms in (0, 1000 * lasts_s))
         return PrunedRange(channel=name.channel, from_=start, to=end, segments=1, bytes=1, oldest_kept=None)

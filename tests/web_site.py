@@ -108,7 +108,7 @@ def running_site(folder: Path, *, clock=None, ready: bool = True, channels: int 
     )
     text = f"site: jkt-001\ntimezone: Asia/Jakarta\nstate_dir: state\nstorage: {{root: recordings}}\nweb: {{{web}}}\nchannels:\n{listed}\n"
     config = parse(text, file="edge.yaml", folder=folder, environ={})
-    app = create_app(new_site(config, clock or SystemClock()))
+    app = create_app(new_site(config, clock or SystemClock()), config)
     server = WebServer(app.asgi, listen("127.0.0.1", 0), before_stop=app.feed.close)
     server.start()
     site = RunningSite(app, f"http://127.0.0.1:{server.port}", server)

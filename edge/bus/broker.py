@@ -1,4 +1,4 @@
-"""The connection to a real broker: MQTT 5 by paho, whose errors and quirks do not leave this module. Knows no events.
+"""The connection to a real broker: MQTT by paho, whose errors and quirks do not leave this module. Knows no events.
 
 What paho 2.2.0 does that shapes this code (measured):
 
@@ -12,48 +12,36 @@ What paho 2.2.0 does that shapes this code (measured):
 import contextlib
 import random
 import socket
+import ssl
+import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.bus.address import BrokerAddress, new_context
 from edge.bus.connection import ACCEPTED, LOST, Change, Message, Outcome, Will, matches
+from edge.bus.dialect import Dialect
 from edge.clock import Clock
 from edge.errors import ConfigError
 
-KEEPALIVE_S: Final = 15
 DAY_S: Final = 86_400
+SUBSCRIBE_AGAIN_S: Final = 10.0
 _CALLBACKS: Final = (
     *("on_pre_connect", "on_connect", "on_connect_fail", "on_disconnect"),
     *("on_publish", "on_message", "on_subscribe", "on_socket_open"),
 )
 
+__all__ = ["BrokerAddress", "PahoBroker"]
+
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and who we are to it; the password is read at every connect."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: Callable[[], str | None] = lambda: None
-
-    def __repr__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
 class PahoBroker:
-    """A `Broker` (see edge.bus.connection for its contract) over TCP."""
+    """A `Broker` (see edge.bus.connection for its contract) over TCP, or TLS where the address has certificates."""
 
     def __init__(
         self,
@@ -73,9 +61,7 @@ class PahoBroker:
         self._address = address
         self._client_id = client_id
         self._clock = clock
-        self._durable = durable
-        self._session_expiry_s = session_expiry_s if durable else 0
-        self._receive_maximum = receive_maximum
+        self._dialect = Dialect(address, durable, session_expiry_s, receive_maximum)
         self._mutex = threading.Lock()
         self._connected = False
         self._session = 0
@@ -86,8 +72,10 @@ class PahoBroker:
         self._subscriptions: list[tuple[str, Callable[[Message], None]]] = []
         self._listeners: list[Callable[[Change], None]] = []
         self._make_will: Callable[[], Will] | None = None
+        self._refused: dict[str, str] = {}
         self._away_since_ns: int | None = None
         self._away_because = ""
+        self._tls: ssl.SSLContext | None = new_context() if address.tls else None
         self._client = self._make_client(reconnect_s)
 
     @property
@@ -114,16 +102,7 @@ class PahoBroker:
 
     def start(self) -> None:
         """Connect, and connect again whenever the connection is lost; a broker that is down is no error."""
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho has no types here
-        properties.SessionExpiryInterval = self._session_expiry_s
-        properties.ReceiveMaximum = self._receive_maximum
-        self._client.connect_async(
-            self._address.host,
-            self._address.port,
-            keepalive=KEEPALIVE_S,
-            clean_start=not self._durable,
-            properties=properties,
-        )
+        self._dialect.connect(self._client)
         self._client.loop_start()
 
     def publish(
@@ -173,24 +152,32 @@ class PahoBroker:
             setattr(self._client, name, None)
 
     def _make_client(self, reconnect_s: tuple[int, int]) -> mqtt.Client:
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=mqtt.MQTTv5, manual_ack=True
-        )
+        client = self._dialect.client(self._client_id)
         client.max_inflight_messages = 0  # no limit: the relay keeps its own window
         least_s, most_s = reconnect_s
         # paho doubles the wait but does not spread it: each client gets a longest wait of its own
         client.reconnect_delay_set(least_s, random.randint(max(least_s, most_s * 2 // 3), most_s))  # noqa: S311 - no secret
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
         for name in _CALLBACKS:
             setattr(client, name, getattr(self, f"_{name}"))
         return client
 
     def _on_pre_connect(self, client: mqtt.Client, _userdata: Any) -> None:
         client.drop_out_messages()
+        self._read_certificates()
         if self._address.username is not None:
             client.username_pw_set(self._address.username, self._password())
         if self._make_will is not None:
             will = self._make_will()
             client.will_set(will.topic, will.payload, qos=1, retain=True)
+
+    def _read_certificates(self) -> None:
+        if self._tls is not None and self._address.tls is not None:
+            try:
+                self._address.tls.load_into(self._tls)
+            except ConfigError as error:  # what was read before may still do
+                self._note_away(str(error))
 
     def _password(self) -> str | None:
         try:
@@ -203,14 +190,12 @@ class PahoBroker:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(
-        self, client: mqtt.Client, _userdata: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Any
+        self, _client: mqtt.Client, _userdata: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Any
     ) -> None:
         if reason.is_failure:
             self._note_away(str(reason))
             return
-        if self._subscriptions:
-            options = SubscribeOptions(qos=1)
-            client.subscribe([(topic_filter, options) for topic_filter, _ in self._subscriptions])
+        self._subscribe()
         with self._mutex:
             self._session += 1
             self._connected = True
@@ -218,7 +203,8 @@ class PahoBroker:
         self._tell(Change(connected=True, session_present=flags.session_present))
 
     def _on_connect_fail(self, _client: mqtt.Client, _userdata: Any) -> None:
-        self._note_away("does not answer")
+        error = sys.exception()  # paho calls this while it handles what went wrong, and does not hand it over
+        self._note_away(f"TLS: {error.reason}: {error}" if isinstance(error, ssl.SSLError) else "does not answer")
 
     def _on_disconnect(
         self, client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
@@ -231,9 +217,10 @@ class PahoBroker:
         for done in lost:
             if done is not None:
                 done(LOST)
+        if not self._stopping and (was_connected or self._away_since_ns is None):
+            # never connected: with TLS 1.3 the broker's answer to our certificate comes after the handshake
+            self._note_away(str(reason) if was_connected else f"ended the connection at once: {reason}")
         if was_connected:
-            if not self._stopping:
-                self._note_away(str(reason))
             self._tell(Change(connected=False))
 
     def _on_publish(
@@ -257,12 +244,28 @@ class PahoBroker:
                 return
         self.ack(message)  # of a subscription that an earlier version made in this session
 
+    def _subscribe(self) -> None:
+        self._dialect.subscribe(self._client, [topic_filter for topic_filter, _ in self._subscriptions])
+
     def _on_subscribe(
         self, _client: mqtt.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        for (topic_filter, _), reason in zip(self._subscriptions, reasons, strict=False):
-            if reason.is_failure:
-                _log.error("subscription_refused", broker=repr(self._address), topic=topic_filter, reason=str(reason))
+        refused = {
+            topic_filter: str(reason)
+            for (topic_filter, _), reason in zip(self._subscriptions, reasons, strict=False)
+            if reason.is_failure
+        }
+        if refused and refused != self._refused:
+            _log.error("subscription_refused", broker=repr(self._address), topics=refused, next="asked for again")
+        self._refused = refused
+        if refused:  # rights come later; NATS refuses a subscription that is new while one of its servers is away
+            again = threading.Timer(SUBSCRIBE_AGAIN_S, self._subscribe_again, (self._session,))
+            again.daemon = True
+            again.start()
+
+    def _subscribe_again(self, session: int) -> None:
+        if self._connected and session == self._session and not self._stopping:
+            self._subscribe()
 
     def _tell(self, change: Change) -> None:
         for listener in self._listeners:

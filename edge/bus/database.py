@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -89,6 +89,7 @@ class Identity:
 
     site: str
     process: str
+    at_hq: bool = field(default=False, compare=False)  # its topics carry the site
 
 
 @dataclass(frozen=True, slots=True)

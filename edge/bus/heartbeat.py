@@ -40,7 +40,7 @@ class Heartbeat:
         self._version = version
         self._metrics = metrics
         self._every_s = every_s
-        self._topic = str(StateTopic(outbox.process))
+        self._topic = str(StateTopic(outbox.process, outbox.topic_site))
         self._started = rfc3339(clock.wall_ns())
         self._bdseq = outbox.bdseq
         self._wait_s = every_s

@@ -87,6 +87,7 @@ class Outbox:
         self.previous = meta.previous
         self.process = identity.process
         self.site = identity.site
+        self.topic_site = identity.site if identity.at_hq else None
         self._path = path
         self._identity = identity
         self._bdseq = meta.bdseq
@@ -112,13 +113,15 @@ class Outbox:
         state_schema: str = "",
         keep_days: float = 7,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        at_hq: bool = False,
     ) -> Self:
         """Open or make the outbox at `path`; `state_schema` (`CREATE TABLE IF NOT EXISTS ...`) adds own tables.
 
+        `at_hq`: its events go to headquarters' broker, where topics carry the site.
         Raises OutboxLocked when another process has it and OutboxUnavailable when the disk does not allow it. A file
         that cannot be trusted is moved aside and a new epoch begun.
         """
-        identity = Identity(site, process)
+        identity = Identity(site, process, at_hq)
         try:
             lock = take_lock(path)
         except OSError as error:
@@ -218,13 +221,8 @@ class Outbox:
         if epoch != self.epoch:
             return False
         if contiguous_to > self.last_sequence:
-            _log.error(
-                "ack_ahead_of_outbox",
-                process=self.process,
-                epoch=epoch,
-                acked=contiguous_to,
-                last_sequence=self.last_sequence,
-            )
+            told = {"acked": contiguous_to, "last_sequence": self.last_sequence}
+            _log.error("ack_ahead_of_outbox", process=self.process, epoch=epoch, **told)
             return False
         with self._transactions.saving() as connection:
             query = "UPDATE cursor SET acked = max(acked, ?), published = max(published, ?)"
@@ -270,7 +268,7 @@ class Outbox:
 
     def _insert(self, connection: sqlite3.Connection, sequence: int, fact: Fact) -> None:
         wall_ns = self._clock.wall_ns()
-        topic = EventTopic(self.process, fact.data.event_type, fact.channel)
+        topic = EventTopic(self.process, fact.data.event_type, fact.channel, self.topic_site)
         payload = Envelope.build(
             fact.data,
             site=self.site,

@@ -42,10 +42,11 @@ class Replayer:
         self._ack: Ack | None = None
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._reply_topic = str(ReplyTopic(outbox.process))
+        speaker = outbox.process, outbox.topic_site
+        self._reply_topic = str(ReplyTopic(*speaker))
         self._thread = threading.Thread(target=self._run, name="replay", daemon=True)
-        broker.subscribe(str(CommandTopic(outbox.process)), self._command_came)
-        broker.subscribe(str(AckTopic(outbox.process)), self._ack_came)
+        broker.subscribe(str(CommandTopic(*speaker)), self._command_came)
+        broker.subscribe(str(AckTopic(*speaker)), self._ack_came)
         broker.add_listener(self._connection_changed)
 
     def start(self) -> None:

@@ -41,10 +41,13 @@ class Subscriber:
         *,
         connected: Callable[[Change], None] = lambda _: None,
         batch: int = BATCH,
+        gather_s: float = 0.0,
     ) -> None:
+        """`gather_s`: how long the first message of a batch waits for others, where many senders make many batches."""
         self._broker = broker
         self._commit = commit
         self._batch = batch
+        self._gather_s = gather_s
         self._waiting: queue.SimpleQueue[Message | None] = queue.SimpleQueue()  # bounded by the receive maximum
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
@@ -75,6 +78,8 @@ class Subscriber:
     def _next_batch(self) -> list[Message]:
         first = self._waiting.get()
         batch = [] if first is None else [first]
+        if self._waiting.qsize() < self._batch:
+            self._stop.wait(self._gather_s)
         while len(batch) < self._batch:
             try:
                 message = self._waiting.get_nowait()

@@ -34,7 +34,7 @@ def site_findings(
     """Everything wrong with the site, faults first; `broker` is why it cannot be reached."""
     found = [*_storage(disk, config.retention), *_promise(outlook, config.retention)]
     if broker is not None:
-        do = "Start it, or correct broker.host and broker.port; until then events wait in the outbox."
+        do = "Start it, or correct the keys of broker; until then events wait in the outbox."
         found.append(Finding("warning", "broker", broker, do))
     now = utc(wall_ns)
     if now < EARLIEST:

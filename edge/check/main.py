@@ -20,7 +20,7 @@ from edge.check.report import Report, total_bits_s
 from edge.check.storage import forecast, look_at_disk
 from edge.check.survey import survey
 from edge.clock import Clock, SystemClock
-from edge.config import Config, load
+from edge.config import BrokerConfig, Config, load
 from edge.errors import ConfigError
 from edge.validator.limits import limits_of
 
@@ -74,7 +74,7 @@ async def _check(
     results, disk, broker = await asyncio.gather(
         survey(enabled, lambda channel: probe(channel, clock, keeper=kept.get(channel.id)), done=done),
         asyncio.to_thread(look_at_disk, config.storage.root),
-        asyncio.to_thread(broker_trouble, config.broker.host, config.broker.port),
+        asyncio.to_thread(_broker_trouble, config.broker),
     )
     outlook = forecast(disk, config.retention, [total_bits_s(result) for result in results])
     wall_ns = clock.wall_ns()
@@ -83,6 +83,15 @@ async def _check(
     if sheet is not None:
         seen = await look_at(kept, limits_of(config), results, sheet)
     return Report(config, str(path), wall_ns, disk, outlook, broker, results, findings, seen, sheet)
+
+
+def _broker_trouble(broker: BrokerConfig) -> str | None:
+    """Why no process will get in at the broker, None where nothing is against it; each has its own password."""
+    try:
+        broker.login("recorder")[1]()
+    except ConfigError as error:
+        return str(error)
+    return broker_trouble(broker.host, broker.port)
 
 
 def _progress(err: TextIO) -> Progress:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from edge.config.hq import HqConfig
 from edge.config.models import Config
 from edge.config.problems import allowed_text, model_in
 from edge.config.recording import ChannelConfig
@@ -34,22 +35,39 @@ that `@`, `#`, `?` and `:` may stand in it as they are; a `/` is written `%2F` (
 comes from a variable, as in `rtsp://edge:${LOBBY_PASSWORD}@10.0.0.11/main`, is taken as it is, whatever characters it
 holds. An `@` in the path is written `%40` unless the host is an IP address.
 """
+_HQ_HEAD = """
+# Headquarters: `hq.yaml`
+
+`edge hq` reads one YAML file too: `--config FILE`, else `$EDGE_HQ_CONFIG`, else `./hq.yaml`, by the same rules.
+[deploy/hq.example.yaml](../deploy/hq.example.yaml) holds every key with its default, and
+[schemas/hq.schema.json](../schemas/hq.schema.json) lets editors check the file. No key is required.
+"""
+_HQ_TITLE = "hq.yaml: "
 _EXAMPLE_HEAD = """\
 # The configuration of a Saksi site: every key with its default, what it may be and what it does.
 # Only site and channels are required; a key that is left out has the value that stands here.
 # ${NAME} takes an environment variable. Check a changed file with: edge check --config edge.yaml
 """
+_HQ_EXAMPLE_HEAD = """\
+# The configuration of headquarters (edge hq): every key with its default, what it may be and what it does.
+# No key is required; one that is left out has the value that stands here. ${NAME} takes an environment variable.
+"""
 
 
 def configuration_schema() -> str:
     """Return the text of `schemas/config.schema.json`."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return _schema(Config)
+
+
+def hq_schema() -> str:
+    """Return the text of `schemas/hq.schema.json`."""
+    return _schema(HqConfig)
 
 
 def configuration_markdown() -> str:
     """Return the text of `docs/configuration.md`."""
-    return _PAGE_HEAD + "".join(_page_sections(Config, ""))
+    site, hq = _page_sections(Config, "", ""), _page_sections(HqConfig, "", _HQ_TITLE)
+    return "".join([_PAGE_HEAD, *site, _HQ_HEAD, *hq])
 
 
 def configuration_example() -> str:
@@ -57,8 +75,19 @@ def configuration_example() -> str:
     return "\n".join([_EXAMPLE_HEAD, *_example_lines(Config, "")]) + "\n"
 
 
-def _page_sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    title = f"`{prefix.rstrip('.')}`" if prefix else "The top of the file"
+def hq_example() -> str:
+    """Return the text of `deploy/hq.example.yaml`: every key at its default."""
+    return "\n".join([_HQ_EXAMPLE_HEAD, *_example_lines(HqConfig, "")]) + "\n"
+
+
+def _schema(model: type[BaseModel]) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | model.model_json_schema()
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _page_sections(model: type[BaseModel], prefix: str, file: str) -> Iterator[str]:
+    """The section of a model and those within it; `file` tells sections apart that stand in two files."""
+    title = f"{file}`{prefix.rstrip('.')}`" if prefix else f"{file}The top of the file"
     yield f"\n## {title}\n\n{(model.__doc__ or '').strip()}\n"
     yield "\n| key | default | allowed | meaning |\n|---|---|---|---|\n"
     inner: list[tuple[type[BaseModel], str]] = []
@@ -68,12 +97,11 @@ def _page_sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
         if within:
             inner.append((within, f"{prefix}{name}{_between(properties[name])}."))
         default = "required" if field.is_required() else "" if _is_section(field) else f"`{_default(field)}`"
-        allowed = (
-            f"[see below](#{_anchor(inner[-1][1])})" if within else allowed_text(properties[name]).replace("|", "\\|")
-        )
+        below = f"[see below](#{_anchor(file + inner[-1][1])})" if within else ""
+        allowed = below or allowed_text(properties[name]).replace("|", "\\|")
         yield f"| `{name}` | {default} | {allowed} | {field.description} |\n"
     for within, path in inner:
-        yield from _page_sections(within, path)
+        yield from _page_sections(within, path, file)
 
 
 def _example_lines(model: type[BaseModel], indent: str) -> Iterator[str]:
@@ -131,6 +159,8 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.default
     if read_size in {getattr(part, "func", None) for part in field.metadata}:
         return size_text(value)
+    if isinstance(value, str) and value.replace(".", "", 1).isdigit():
+        return json.dumps(value)  # without quotes it would be a number
     return str(value) if isinstance(value, str | Path) else json.dumps(value)
 
 
@@ -143,4 +173,5 @@ def _between(schema: dict[str, Any]) -> str:
 
 
 def _anchor(path: str) -> str:
-    return "".join(character for character in path.lower() if character.isalnum() or character in "_-")
+    kept = (character for character in path.lower() if character.isalnum() or character in "_- ")
+    return "".join(kept).replace(" ", "-")

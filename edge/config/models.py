@@ -1,46 +1,21 @@
 """Every setting of `edge.yaml`: its name, kind, bounds, default and meaning. Writes no message."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from edge.config.broker import BrokerConfig, HqLinkConfig
+from edge.config.logging import LogConfig
 from edge.config.recording import ChannelConfig, RetentionConfig, StorageConfig
-from edge.config.secret_file import read_secret
-from edge.config.section import Port, Section
+from edge.config.reporting import ReporterConfig
+from edge.config.section import Section
 from edge.config.serving import LivestreamConfig, WebConfig
 from edge.config.validating import Thresholds
-from edge.config.values import FilePath, Host, HttpUrl, SiteId, SyslogUrl, TimeZone
+from edge.config.values import FilePath, SiteId, TimeZone
 
 _MOST_CHANNELS = 512
-
-
-class BrokerConfig(Section):
-    """The MQTT broker of this machine, over which the processes tell what happened."""
-
-    host: Host = Field(
-        default="127.0.0.1", description="Where the broker listens; while it is away events wait on disk."
-    )
-    port: Port = Field(
-        default=1883, description="The broker's port; the machine's own Mosquitto often has 1883 already."
-    )
-    username: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=256,
-        description="Name to log in with; null logs in without a name.",
-        examples=["edge"],
-    )
-    password_file: FilePath | None = Field(
-        default=None,
-        description="File that holds the broker's password; read at every connect, so that it can be changed in place.",
-        examples=["/etc/saksi/broker-password"],
-    )
-
-    def password(self) -> str | None:
-        """Read the password, None where none is set; raises ConfigError."""
-        return None if self.password_file is None else read_secret(self.password_file, "broker.password_file")
 
 
 class ValidatorConfig(Section):
@@ -60,55 +35,6 @@ class ValidatorConfig(Section):
     )
 
 
-class ReporterHttpConfig(Section):
-    """Headquarters' address for reports over HTTP, beside MQTT."""
-
-    url: HttpUrl = Field(
-        description="Address that reports are posted to; plain http shows the token to the network.",
-        examples=["https://hq.example/api/reports"],
-    )
-    token_file: FilePath | None = Field(
-        default=None,
-        description="File that holds the token sent as Bearer; null sends none.",
-        examples=["/etc/saksi/hq-token"],
-    )
-
-    def token(self) -> str | None:
-        """Read the token, None where none is set; raises ConfigError."""
-        return None if self.token_file is None else read_secret(self.token_file, "reporter.http.token_file")
-
-
-class ReporterConfig(Section):
-    """Reports to headquarters."""
-
-    every_s: float = Field(
-        default=60,
-        ge=1,
-        le=86400,
-        description="Seconds between two reports; headquarters sees changes that much later.",
-    )
-    http: ReporterHttpConfig | None = Field(
-        default=None, description="Posts every report over HTTP too; null reports over MQTT only."
-    )
-
-
-class LogConfig(Section):
-    """What the processes write about their work, to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Records below this level are not written."
-    )
-    format: Literal["auto", "json", "text"] = Field(
-        default="auto",
-        description="json is one object a line, text is for people; auto is text on a terminal, else json.",
-    )
-    syslog: SyslogUrl | None = Field(
-        default=None,
-        description="Sends every record to a collector too; while that is away records are dropped and counted.",
-        examples=["udp://127.0.0.1:514"],
-    )
-
-
 class Config(Section):
     """The configuration of one site, `edge.yaml`."""
 
@@ -124,6 +50,9 @@ class Config(Section):
         description="Folder of the outboxes and indexes; what is not yet at headquarters is lost with it.",
     )
     broker: BrokerConfig = Field(default=BrokerConfig(), description="MQTT broker of this machine.")
+    hq: HqLinkConfig | None = Field(
+        default=None, description="Headquarters' broker, to which the bridge forwards; null keeps the site to itself."
+    )
     storage: StorageConfig = Field(default=StorageConfig(), description="Where recordings lie.")
     retention: RetentionConfig = Field(default=RetentionConfig(), description="How long recordings are kept.")
     validator: ValidatorConfig = Field(default=ValidatorConfig(), description="How often pictures are judged.")

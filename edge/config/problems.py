@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from edge.config.camera_url import CameraUrl
-from edge.config.models import Config
 from edge.config.redaction import MASK, is_secret_key, mask
 from edge.config.yaml_text import Document, Place, path_text
 
@@ -24,21 +23,21 @@ _RULES = {
 }
 
 
-def problem_line(file: str, place: Place, rule: str, document: Document) -> str:
-    """Write one problem as `edge.yaml: channels[3].id "Lobby!": must match [a-z0-9_-]{1,32}`."""
-    shown = shown_value(place, document)
+def problem_line(file: str, place: Place, rule: str, document: Document, root: type[BaseModel]) -> str:
+    """Write one problem as `edge.yaml: channels[3].id "Lobby!": must match [a-z0-9_-]{1,32}`; `root` is the model."""
+    shown = shown_value(place, document, root)
     return f"{file}: {path_text(place)}{f' {shown}' if shown else ''}: {rule}"
 
 
-def translate(error: ErrorDetails) -> tuple[Place, str]:
-    """Say where pydantic found a problem and which rule it breaks."""
+def translate(error: ErrorDetails, root: type[BaseModel]) -> tuple[Place, str]:
+    """Say where pydantic found a problem in the model `root`, and which rule it breaks."""
     kind = error["type"]
     place = tuple(part for part in error["loc"] if part != "[key]")
-    at = _locate(place)
+    at = _locate(place, root)
     if kind == "missing":
         return place, f"is missing; {_example(at)}"
     if kind == "extra_forbidden":
-        return place, f"unknown key; {_known_keys(place)}"
+        return place, f"unknown key; {_known_keys(place, root)}"
     if kind == "value_error":
         return place, str(error["ctx"]["error"])
     if "[key]" in error["loc"]:
@@ -49,12 +48,12 @@ def translate(error: ErrorDetails) -> tuple[Place, str]:
     return place, f"must {'match' if allowed.startswith('[') else 'be'} {allowed}"
 
 
-def shown_value(place: Place, document: Document) -> str:
+def shown_value(place: Place, document: Document, root: type[BaseModel]) -> str:
     """Return the value in quotes as it was written, masked where it is a secret; nothing where it is no single value.
 
     Nor is anything shown under an unknown key or in place of a section: what stands there may be a password.
     """
-    at = _locate(place)
+    at = _locate(place, root)
     value = _value(place, document, as_written=at.field not in _URLS)
     if value is None or isinstance(value, dict | list) or not at.known or at.expected is not None:
         return ""
@@ -105,9 +104,9 @@ class _Location:
     known: bool
 
 
-def _locate(place: Place) -> _Location:
-    at = _Location(None, "", Config, known=True)
-    model: type[BaseModel] | None = Config
+def _locate(place: Place, root: type[BaseModel]) -> _Location:
+    at = _Location(None, "", root, known=True)
+    model: type[BaseModel] | None = root
     for part in place:
         if isinstance(part, str) and model is not None and part in model.model_fields:
             annotation = model.model_fields[part].annotation
@@ -122,8 +121,8 @@ def _locate(place: Place) -> _Location:
     return at
 
 
-def _known_keys(place: Place) -> str:
-    parent = _locate(place[:-1]).expected or Config
+def _known_keys(place: Place, root: type[BaseModel]) -> str:
+    parent = _locate(place[:-1], root).expected or root
     names = list(parent.model_fields)
     close = difflib.get_close_matches(str(place[-1]), names, n=1)
     return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(names)}"

@@ -21,7 +21,7 @@ class Thresholds(Section):
         description="Share of a picture in one flat colour, or in colour bars, from which on it shows no signal.",
     )
     frozen_share: float = Field(
-        default=0.15,
+        default=0.1,
         ge=0.05,
         le=1,
         description="Least share of the parts with detail that must equal the last look to the last bit;"

@@ -166,6 +166,11 @@ ChannelId = Annotated[
     _kind("[a-z0-9_-]{1,32}", pattern="^[a-z0-9_-]{1,32}$"),
 ]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")]
+TopicPrefix = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,3}$"),
+    _kind("levels of A-Z a-z 0-9 _ - with / between them"),
+]
 DisplayName = Annotated[
     str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,100}$"), _kind("text of 1 to 100 characters")
 ]

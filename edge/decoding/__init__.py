@@ -1,1 +1,1 @@
-"""Keyframes into pictures, in a child process that can do no harm: shared by whoever shows or judges pictures."""
+"""Decoding in a child process that can do no harm: shared by whoever shows, judges or verifies pictures."""

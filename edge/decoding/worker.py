@@ -1,11 +1,12 @@
-"""The program that turns keyframes into pictures: a child of the process that asks, which gives it bytes and no more.
+"""The program that decodes: a child of the process that asks, which gives it bytes and no more.
 
 What a camera sends may crash, hang or blow up a decoder written in C. So it runs here: without files, sockets, secrets
 or a second process, with little memory and time, and at a low priority. Started by its path with `python -I`; imports
 nothing of Saksi, and PyAV only once it runs.
 
 Over stdin comes a REQUEST and a keyframe (parameter sets and slices, Annex B), over stdout goes an ANSWER and the
-picture as a JPEG or as a SIZE and its pixels, or words where there is none. It ends with its stdin.
+picture as a JPEG or as a SIZE and its pixels, or words where there is none. To COUNT, pictures of one stream follow the
+REQUEST, each behind its LENGTH, and a length of 0 behind the last; the answer has COUNTS. It ends with its stdin.
 """
 
 import ctypes
@@ -22,21 +23,26 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.video.reformatter import VideoReformatter
 
-REQUEST: Final = Struct(">BBHI")  # JPEG or PIXELS, place in CODECS, widest picture wanted, bytes that follow
-ANSWER: Final = Struct(">BI")  # PICTURE, WORDS or DAMAGED, bytes that follow
+REQUEST: Final = Struct(">BBHI")  # JPEG, PIXELS or COUNT, place in CODECS, widest picture wanted, bytes that follow
+ANSWER: Final = Struct(">BI")  # PICTURE, WORDS, DAMAGED or COUNTED, bytes that follow
+LENGTH: Final = Struct(">I")
+COUNTS: Final = Struct(">III")  # pictures that came out, of these known to be damaged, inputs that were refused
 SIZE: Final = Struct(">HH")  # width and height of the pixels that follow: blue, green, red, row after row
 CODECS: Final = ("h264", "h265")
-JPEG, PIXELS = 0, 1
-PICTURE, WORDS, DAMAGED = 0, 1, 2
+JPEG, PIXELS, COUNT = 0, 1, 2
+PICTURE, WORDS, DAMAGED, COUNTED = 0, 1, 2, 3
 """DAMAGED are words too: the decoder makes nothing at all of the keyframe."""
 MOST_WORDS_BYTES: Final = 200
 
 _DECODERS: Final = ("h264", "hevc")
 _MOST_PIXELS: Final = 8192 * 4352  # what H.265 allows at level 6.2
 _MEMORY_BYTES: Final = 640 << 20
+_STREAM_MEMORY_BYTES: Final = 1 << 30  # a stream refers to up to 16 pictures before, each of 53 MB at the most
+_STREAM_S: Final = 600
 _DECODE_S: Final = 10  # of processor time; the parent has less patience, but may be gone
 _OPEN_FILES: Final = 16
 _NICE: Final = 10
+_STREAM_NICE: Final = 9  # more
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _LEAST_SIDE: Final = 16
 _QUALITY: Final = 5  # 2 is best, 31 worst
@@ -59,7 +65,9 @@ def main() -> None:
         _allow_cpu(_DECODE_S)
         try:
             kind = PICTURE
-            if form == JPEG:
+            if form == COUNT:
+                kind, answer = COUNTED, COUNTS.pack(*_count(codec, requests))
+            elif form == JPEG:
                 answer = _jpeg(*_decoded(codec, keyframe), width, reformatter)
             else:
                 answer = pixels(*_decoded_whole(codec, keyframe), width, reformatter)
@@ -77,8 +85,8 @@ def _give_up_powers() -> None:
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _STREAM_MEMORY_BYTES))
     limits = {
-        resource.RLIMIT_AS: _MEMORY_BYTES,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
@@ -102,6 +110,38 @@ def _requests(stream: BinaryIO) -> Iterator[tuple[int, int, int, bytes]]:
         if len(keyframe) < size:
             return
         yield form, codec, width, keyframe
+
+
+def _count(codec: int, stream: BinaryIO) -> tuple[int, int, int]:
+    """What a decoder makes of the pictures of one stream, at the lowest priority; see COUNTS."""
+    from av import CodecContext, FFmpegError, Packet  # noqa: PLC0415
+
+    os.nice(_STREAM_NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (_STREAM_MEMORY_BYTES, _STREAM_MEMORY_BYTES))
+    _allow_cpu(_STREAM_S)
+    decoder = CodecContext.create(_DECODERS[codec], "r")
+    decoder.thread_count = 1
+    decoder.options = {"max_pixels": str(_MOST_PIXELS)}
+    pictures = damaged = refused = 0
+    for data in _pictures(stream):
+        try:
+            frames = decoder.decode(None if data is None else Packet(data))
+        except (FFmpegError, ValueError):
+            refused += 1
+            continue
+        pictures += len(frames)
+        damaged += sum(frame.is_corrupt for frame in frames)
+    return pictures, damaged, refused
+
+
+def _pictures(stream: BinaryIO) -> Iterator[bytes | None]:
+    """The pictures as they come, and None at their end."""
+    while len(head := stream.read(LENGTH.size)) == LENGTH.size:
+        (size,) = LENGTH.unpack(head)
+        if not size:
+            break
+        yield stream.read(size)
+    yield None
 
 
 def _decoded_whole(codec: int, keyframe: bytes) -> "tuple[VideoFrame, Fraction]":

@@ -10,7 +10,7 @@ from edge.events.examples import CHANNEL, SITE, example
 from edge.events.json_schema import event_file, message_file
 from edge.events.messages import MESSAGES, Message, Will
 from edge.events.payload import decode
-from edge.events.topics import NO_CHANNEL, TOPICS, CommandTopic, EventTopic, ProcessTopic, StateTopic
+from edge.events.topics import NO_CHANNEL, TOPICS, ChannelStateTopic, CommandTopic, EventTopic, ProcessTopic, StateTopic
 
 _BINDING = "0.2.0"
 _SCHEMA_FORMAT = "application/schema+json;version=2020-12"
@@ -22,6 +22,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 }
 _CHANNEL_ONLY = {"description": "channel", "examples": [CHANNEL]}
 _PROCESS_TOPICS = tuple(topic for topic in TOPICS if issubclass(topic, ProcessTopic))
+_CHANNEL_STATE = "channel_state"
 
 
 def asyncapi_yaml() -> str:
@@ -85,6 +86,11 @@ def _channels() -> dict[str, Any]:
         address = "/".join(filter(None, (topic.kind, "{process}", topic.tail)))
         channels[_name(topic)] = _channel("site", address, names)
         channels[f"hq_{_name(topic)}"] = _channel("hq", f"{topic.hq_root}/{{site}}/{address}", names)
+    address = f"{ChannelStateTopic.kind}/{ChannelStateTopic.process}/{{channel}}"
+    channels[_CHANNEL_STATE] = _channel("site", address, [_CHANNEL_STATE])
+    channels[f"hq_{_CHANNEL_STATE}"] = _channel("hq", f"cctv/{{site}}/{address}", [_CHANNEL_STATE])
+    for name in (_CHANNEL_STATE, f"hq_{_CHANNEL_STATE}"):
+        channels[name]["parameters"]["channel"] = _CHANNEL_ONLY
     channels["hq_event"] = _channel("hq", "cctv/{site}/event/{process}/{type}/{channel}", list(EVENTS))
     return channels
 
@@ -118,6 +124,8 @@ def _operations() -> dict[str, Any]:
         site, hq = ("receive", "send") if downwards else ("send", "receive")
         operations[f"{site}_{_name(topic)}"] = _operation(site, _name(topic), topic)
         operations[f"hq_{hq}_{_name(topic)}"] = _operation(hq, f"hq_{_name(topic)}", topic)
+    operations[f"send_{_CHANNEL_STATE}"] = _operation("send", _CHANNEL_STATE, ChannelStateTopic)
+    operations[f"hq_receive_{_CHANNEL_STATE}"] = _operation("receive", f"hq_{_CHANNEL_STATE}", ChannelStateTopic)
     return operations
 
 

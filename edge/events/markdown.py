@@ -5,9 +5,10 @@ from typing import Any
 
 from edge.events.catalog import EVENTS
 from edge.events.data import PROCESSES, EventData, Value
-from edge.events.examples import SITE, example, topic
+from edge.events.examples import CHANNEL, SITE, example, topic
 from edge.events.json_schema import event_file, message_file, model_schema
 from edge.events.messages import MESSAGES, Message
+from edge.events.topics import ChannelStateTopic
 from edge.events.values import (
     CHANNEL_PATTERN,
     EVENT_ID_PATTERN,
@@ -51,13 +52,15 @@ An event is one line of JSON, at most 64 KiB, and everything that matters stands
 |---|---|---|---|---|
 | event | `event/<process>/<type>/<channel or _>` | `cctv/<site>/event/...` | 1 | no |
 | state | `state/<process>` | `cctv/<site>/state/...` | 1 | yes |
+| state | `state/reporter/<channel>` | `cctv/<site>/state/...` | 1 | yes |
 | command | `command/<process>/replay` | `hq/<site>/command/...` | 1 | no |
 | command | `command/<process>/protect` | `hq/<site>/command/...` | 1 | no |
 | ack | `ack/<process>` | `hq/<site>/ack/...` | 1 | yes |
 | reply | `reply/<process>/replay` | `cctv/<site>/reply/...` | 1 | no |
 | reply | `reply/<process>/protect` | `cctv/<site>/reply/...` | 1 | no |
 
-Levels are made of `a-z 0-9 _ -`; `_` in place of a channel means the whole site. To watch:
+Levels are made of `a-z 0-9 _ -`; `_` in place of a channel means the whole site. The bridge forwards state with QoS 0,
+and its newest again at every reconnection. To watch, as a user of the broker who may read ([brokers](brokers.md)):
 
 ```
 mosquitto_sub -v -t 'event/#'                          # everything, at the site
@@ -120,13 +123,14 @@ def _event(event: type[EventData]) -> str:
 def _message(message: type[Message]) -> str:
     paragraphs = "\n".join(line.strip() for line in (message.__doc__ or "").strip().splitlines())
     line = message.read(message.example).to_json().decode()
+    subject = CHANNEL if message.topic is ChannelStateTopic else PROCESSES[0]
     return "\n".join(
         [
             f"### {message.name}\n",
             f"{paragraphs}\n",
             f"Schema: {_link(message_file(message))}.\n",
             *_table(message),
-            f"\n`{message.topic(PROCESSES[0])}`, at HQ `{message.topic(PROCESSES[0], SITE)}`\n",
+            f"\n`{message.topic(subject)}`, at HQ `{message.topic(subject, SITE)}`\n",
             f"```json\n{line}\n```\n",
         ]
     )
@@ -168,7 +172,7 @@ def _type(kind: dict[str, Any]) -> str:
     if "enum" in kind:
         return ", ".join(f"`{value}`" for value in kind["enum"])
     if "items" in kind:
-        return "list of objects"
+        return "list of objects" if "$ref" in kind["items"] else f"list of {_type(kind['items'])}"
     if "patternProperties" in kind:
         [(key, value)] = kind["patternProperties"].items()
         return f"object, {_type({'type': 'string', 'pattern': key})} to {_type(value)}"

@@ -9,6 +9,7 @@ from edge.events.errors import MessageError, PayloadError
 from edge.events.payload import decode, encode
 from edge.events.topics import (
     AckTopic,
+    ChannelStateTopic,
     CommandTopic,
     ProcessTopic,
     ProtectReplyTopic,
@@ -28,7 +29,7 @@ class Message(Value):
     """A message that is not an event: it says how things are now, and is not kept."""
 
     name: ClassVar[str]
-    topic: ClassVar[type[ProcessTopic]]
+    topic: ClassVar[type[ProcessTopic | ChannelStateTopic]]
     example: ClassVar[dict[str, JsonValue]]
 
     def to_json(self) -> bytes:
@@ -92,15 +93,40 @@ class Will(Message):
     bdseq: Count = Field(description="number of the connection that is over")
 
 
+class ChannelState(Message):
+    """How a channel is now: retained for whoever comes late, and said again whenever it changes."""
+
+    name = "channel_state"
+    topic = ChannelStateTopic
+    example: ClassVar[dict[str, JsonValue]] = {
+        "status": "offline",
+        "recording": False,
+        "reason": "unreachable",
+        "since": "2026-11-23T02:12:00.000Z",
+        "time": "2026-11-23T02:12:00.431Z",
+    }
+
+    status: Literal["recording", "picture_fault", "offline", "off", "unknown"] = Field(description="how it is")
+    recording: bool = Field(description="whether it is recorded, be the picture good or not")
+    reason: Text | None = Field(description="why it is offline, or what is wrong with the picture")
+    since: Timestamp | None = Field(description="when that began, where it was heard")
+    time: Timestamp = Field(description="when this was said: of two, the later counts")
+
+
 class Ack(Message):
     """HQ holds every event of an epoch up to a sequence: the outbox may let them go."""
 
     name = "ack"
     topic = AckTopic
-    example: ClassVar[dict[str, JsonValue]] = {"epoch": _EPOCH, "contiguous_to": 5091}
+    example: ClassVar[dict[str, JsonValue]] = {
+        "epoch": _EPOCH,
+        "contiguous_to": 5091,
+        "time": "2026-11-23T02:22:00.123Z",
+    }
 
     epoch: Ulid = Field(description="epoch that is acknowledged")
     contiguous_to: Count = Field(description="last sequence before the first hole; 0 for none")
+    time: Timestamp | None = Field(default=None, description="when HQ said this: a retained ack may be old")
 
 
 class ReplayCommand(Message):
@@ -237,7 +263,7 @@ class ProtectReply(Message):
 
 
 MESSAGES: tuple[type[Message], ...] = (
-    *(Heartbeat, Will, Ack, ReplayCommand, ReplayReply),
+    *(Heartbeat, Will, ChannelState, Ack, ReplayCommand, ReplayReply),
     *(ProtectCommand, ProtectReply),
 )
 

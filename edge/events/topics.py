@@ -4,6 +4,7 @@
 |---|---|---|
 | event | `event/<process>/<type>/<channel or _>` | `cctv/<site>/event/...` |
 | state | `state/<process>` | `cctv/<site>/state/...` |
+| state | `state/reporter/<channel>` | `cctv/<site>/state/...` |
 | command | `command/<process>/replay` | `hq/<site>/command/...` |
 | command | `command/<process>/protect` | `hq/<site>/command/...` |
 | ack | `ack/<process>` | `hq/<site>/ack/...` |
@@ -131,6 +132,46 @@ class StateTopic(ProcessTopic):
     retain = True
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelStateTopic:
+    """Where the reporter retains how a channel is; `site` only at HQ."""
+
+    channel: str
+    site: str | None = None
+
+    process: ClassVar[str] = "reporter"
+    kind: ClassVar[str] = "state"
+    hq_root: ClassVar[str] = "cctv"
+    tail: ClassVar[str | None] = None
+    qos: ClassVar[int] = 1
+    retain: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check("channel", self.channel, _CHANNEL)
+        if self.site is not None:
+            _check("site", self.site, _SITE)
+
+    def __str__(self) -> str:
+        return _join(self.hq_root, self.site, self.kind, self.process, self.channel)
+
+    @classmethod
+    def parse(cls, topic: str) -> Self:
+        """The topic of this kind in a string, local or HQ's; raises TopicError."""
+        site, levels = _split(topic, cls.hq_root, cls.kind)
+        if len(levels) != 2 or levels[0] != cls.process:
+            raise TopicError(f"topic {topic[:200]!r} is not state/{cls.process}/<channel>")
+        return cls(levels[1], site)
+
+    @classmethod
+    def filter(cls, channel: str | None = None, *, site: str | None = None) -> str:
+        """A subscription; None is any channel. `site` is HQ's form, `+` any site."""
+        if channel is not None:
+            _check("channel", channel, _CHANNEL)
+        if site not in {None, ANY}:
+            _check("site", site, _SITE)
+        return _join(cls.hq_root, site, cls.kind, cls.process, channel or ANY)
+
+
 class CommandTopic(ProcessTopic):
     """Where a process is asked for a replay."""
 
@@ -180,9 +221,10 @@ class ProtectReplyTopic(ProcessTopic):
     retain = False
 
 
-Topic = EventTopic | StateTopic | CommandTopic | ProtectTopic | AckTopic | ReplyTopic | ProtectReplyTopic
+StatesTopic = StateTopic | ChannelStateTopic
+Topic = EventTopic | StatesTopic | CommandTopic | ProtectTopic | AckTopic | ReplyTopic | ProtectReplyTopic
 TOPICS: tuple[type[Topic], ...] = (
-    *(EventTopic, StateTopic, CommandTopic, ProtectTopic),
+    *(EventTopic, StateTopic, ChannelStateTopic, CommandTopic, ProtectTopic),
     *(AckTopic, ReplyTopic, ProtectReplyTopic),
 )
 _KINDS = tuple(dict.fromkeys(topic.kind for topic in TOPICS))
@@ -194,6 +236,8 @@ def parse(topic: str) -> Topic:
     kind = levels[2] if levels[0] in {"cctv", "hq"} and len(levels) > 2 else levels[0]
     if kind not in _KINDS:
         raise TopicError(f"topic {topic[:200]!r} is of no kind that Saksi knows ({', '.join(_KINDS)})")
+    if kind == StateTopic.kind:
+        return (StateTopic if topic.count("/") in {1, 3} else ChannelStateTopic).parse(topic)
     of_kind = [one for one in TOPICS if one.kind == kind]
     named = [one for one in of_kind if one.tail is not None and topic.endswith(f"/{one.tail}")]
     return (named or of_kind)[0].parse(topic)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from edge.events.catalog import EventsMissing, EventsRecovered
 from edge.events.data import EventData
-from edge.journal.positions import Source, Track
+from edge.journal.positions import Process, Source, Track
 from edge.journal.ranges import NONE, Range, Ranges
 
 MOST_AT_A_TIME: Final = 100
@@ -37,17 +37,17 @@ def announcements(
     due: Mapping[Source, Ranges],
     gone: Mapping[Source, Ranges],
     *,
-    own_process: str,
+    own: Process,
     was_asked_for: Callable[[Source], bool],
 ) -> Announcements:
-    """All there is to say now; what is over 100 facts waits for the next time."""
+    """All there is to say now of the tracks that lack something; what is over 100 facts waits for the next time."""
     saying = Announcements()
     for source, numbers in gone.items():
         if len(saying.facts) < MOST_AT_A_TIME:
             saying.facts += [_missing(source, span, "gone") for span in numbers]
             saying.lost[source] = numbers
     for source, track in tracks.items():
-        if source.process == own_process:
+        if source.speaker == own:
             saying.settled |= {source: track.announced} if track.announced else {}
             continue
         _say_missing(saying, source, track, due.get(source, NONE) - gone.get(source, NONE))

@@ -5,13 +5,14 @@ from typing import Final
 
 import structlog
 
-from edge.bus.outbox import Outbox, OutboxUnavailable
+from edge.bus.outbox import OutboxUnavailable
 from edge.clock import Clock
 from edge.events.catalog import EventsConflicting
 from edge.journal.batch import Conflict
 from edge.journal.errors import JournalUnavailable
 from edge.journal.positions import Source
 from edge.journal.store import Journal
+from edge.journal.voice import Voice
 
 SAY_EVERY_NS: Final = 60_000_000_000  # a machine that was copied makes one with every event
 
@@ -24,7 +25,7 @@ class ConflictAlarm:
     A conflict of the process that would say it is only logged: what it says would conflict too.
     """
 
-    def __init__(self, journal: Journal, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, journal: Journal, outbox: Voice, clock: Clock) -> None:
         self._journal = journal
         self._outbox = outbox
         self._clock = clock
@@ -61,7 +62,7 @@ class ConflictAlarm:
         if not self._is_due(source):
             self._unsaid = True
             return
-        if source.process != self._outbox.process:
+        if source.speaker != (self._outbox.site, self._outbox.process):
             said = EventsConflicting(
                 source=str(source),
                 epoch=source.epoch,

@@ -11,7 +11,7 @@ from edge.errors import SaksiError
 
 
 class JournalUnavailable(SaksiError):  # noqa: N818 - named for the state
-    """The database does not take or give events now (disk full, read-only): nothing was half-written, try again."""
+    """The database does not take or give events now (disk full, server away): nothing is half-written, try again."""
 
 
 class JournalDamaged(SaksiError):  # noqa: N818 - named for the state

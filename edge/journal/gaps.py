@@ -6,37 +6,45 @@ Everything here may be forgotten at any moment: what matters is in the journal, 
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import structlog
 
 from edge.bus.connection import Change
-from edge.bus.outbox import Fact, Outbox, OutboxUnavailable
+from edge.bus.outbox import Fact, OutboxUnavailable
 from edge.clock import Clock
 from edge.events.messages import Heartbeat, ReplayReply, Will
-from edge.events.topics import CommandTopic
 from edge.events.ulid import ulid
 from edge.journal.announcements import Announcements, announcements
 from edge.journal.errors import JournalUnavailable
 from edge.journal.overdue import Overdue
-from edge.journal.positions import Source, Track
+from edge.journal.positions import Process, Source, Track
 from edge.journal.ranges import NONE, Ranges
 from edge.journal.requests import ReplayRequests
+from edge.journal.scope import Scope
 from edge.journal.store import Journal
+from edge.journal.voice import Voice
 
 ALIVE_NS: Final = 35_000_000_000  # three heartbeats
 _log = structlog.get_logger()
 
 
+class Publish(Protocol):
+    """Whoever sends messages, as a `Broker` does."""
+
+    def __call__(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Send one message; False when there is no connection."""
+        ...
+
+
 class Gaps:
     """Keeps the journal's gaps under way; every method may be called from any thread."""
 
-    def __init__(
-        self, journal: Journal, site: str, outbox: Outbox, clock: Clock, publish: Callable[[str, bytes], bool]
-    ) -> None:
+    def __init__(self, journal: Journal, scope: Scope, outbox: Voice, clock: Clock, publish: Publish) -> None:
         self._journal = journal
-        self._site = site
+        self._scope = scope
+        self._own = Process(outbox.site, outbox.process)
         self._outbox = outbox
         self._clock = clock
         self._publish = publish
@@ -45,7 +53,7 @@ class Gaps:
         self._connected = False
         self._overdue = Overdue()
         self._requests = ReplayRequests(self._transaction)
-        self._alive: dict[str, tuple[Heartbeat, int]] = {}
+        self._alive: dict[Process, tuple[Heartbeat, int]] = {}
         self._asked: set[Source] = set()
         self._gone: dict[Source, Ranges] = {}
         self._unnoted: Announcements | None = None
@@ -60,7 +68,7 @@ class Gaps:
         """Take note, on the connection's own thread, and no more."""
         self._changes.append(change)
 
-    def heard(self, process: str, message: Heartbeat | Will, *, fresh: bool) -> None:
+    def heard(self, process: Process, message: Heartbeat | Will, *, fresh: bool) -> None:
         """Take a heartbeat's word for how far a process has come, and whether it is there to be asked."""
         with self._mutex:
             self._take_changes()
@@ -72,17 +80,19 @@ class Gaps:
             if fresh:
                 self._alive[process] = message, self._clock.monotonic_ns()
         if message.last_sequence:
-            self._journal.hear(Source(self._site, process, message.epoch), message.last_sequence)
+            self._journal.hear(Source(*process, message.epoch), message.last_sequence)
 
-    def answered(self, process: str, reply: ReplayReply) -> None:
+    def answered(self, process: Process, reply: ReplayReply) -> None:
         """Take the answer to a replay command; answers to others are ignored."""
         with self._mutex:
-            tracks = self._journal.tracks(self._site)
+            tracks = self._journal.tracks(process.site)
             answer = self._requests.answered(process, reply, tracks, self._clock.monotonic_ns())
             if answer is None:
                 return
             source, lost = answer
-            _log.info("replay_answered", process=process, epoch=source.epoch, status=reply.status, lost=lost.count)
+            _log.info(
+                "replay_answered", source=str(process), epoch=source.epoch, status=reply.status, lost=lost.count
+            )
             if lost:
                 self._gone[source] = self._gone.get(source, NONE) | lost
 
@@ -109,28 +119,33 @@ class Gaps:
 
     def _say_and_ask(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        tracks = self._journal.tracks(self._site)
+        tracks = self._journal.troubled()
         due = self._overdue.look(tracks, now_ns)
-        saying = announcements(
-            tracks, due, self._gone, own_process=self._outbox.process, was_asked_for=self._asked.__contains__
-        )
+        saying = announcements(tracks, due, self._gone, own=self._own, was_asked_for=self._asked.__contains__)
         if saying:
             if saying.facts:
                 self._outbox.append_many([Fact(data) for data in saying.facts])
             self._unnoted = saying
             self._note()
-            tracks = self._journal.tracks(self._site)
-        self._ask({source: numbers & tracks[source].missing for source, numbers in due.items()}, tracks, now_ns)
+            tracks = self._journal.troubled()
+        still = {source: numbers & tracks[source].missing for source, numbers in due.items() if source in tracks}
+        self._ask(still, tracks, now_ns)
 
     def _ask(self, due: Mapping[Source, Ranges], tracks: Mapping[Source, Track], now_ns: int) -> None:
-        alive = {name for name, (_, heard_ns) in self._alive.items() if now_ns - heard_ns <= ALIVE_NS}
-        for request in self._requests.next_requests(due, tracks, alive, now_ns):
-            name, command = request.source.process, request.command
-            if not self._publish(str(CommandTopic(name)), command.to_json()):
+        for request in self._requests.next_requests(due, tracks, lambda process: self._lives(process, now_ns), now_ns):
+            source, command = request.source, request.command
+            topic = self._scope.command_topic(source.site, source.process)
+            if not self._publish(topic, command.to_json()):
                 return
             self._requests.sent(request)
-            self._asked.add(request.source)
-            _log.info("replay_asked", process=name, epoch=command.epoch, first=command.from_, last=command.to)
+            self._asked.add(source)
+            _log.info(
+                "replay_asked", source=str(source), epoch=command.epoch, first=command.from_, last=command.to
+            )
+
+    def _lives(self, process: Process, now_ns: int) -> bool:
+        alive = self._alive.get(process)
+        return alive is not None and now_ns - alive[1] <= ALIVE_NS
 
     def _note(self) -> None:
         """Note in the journal what the outbox holds; first of all again, where that failed."""

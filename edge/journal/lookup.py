@@ -19,7 +19,7 @@ def entries(
     *,
     after: int,
     before: int | None,
-    limit: int,
+    limit: int | None,
     newest_first: bool,
 ) -> list[Entry]:
     """Events with `after` < position < `before`, those first that the order puts first."""
@@ -71,12 +71,27 @@ def payloads(connection: Connection, after: int, limit: int) -> list[tuple[int, 
     return [(position, payload) for position, payload in result]
 
 
+def site_payloads(connection: Connection, after: int, limit: int) -> list[tuple[int, str, bytes]]:
+    """Position, site and payload of understood events, in order."""
+    columns = select(events.c.position, sources.c.site, events.c.payload)
+    understood = columns.join(sources, sources.c.id == events.c.source)
+    chosen = understood.where(events.c.position > after, events.c.understood).order_by(events.c.position)
+    return [(position, site, payload) for position, site, payload in connection.execute(chosen.limit(limit))]
+
+
+def kind_payloads(kind: int, connection: Connection, after: int, limit: int) -> list[tuple[int, bytes]]:
+    """Position and payload of understood events of one kind, in order."""
+    ours = (events.c.kind == kind, events.c.position > after, events.c.understood)
+    chosen = select(events.c.position, events.c.payload).where(*ours).order_by(events.c.position).limit(limit)
+    return [(position, payload) for position, payload in connection.execute(chosen)]
+
+
 def _positions(
     connection: Connection,
     wanted: Sequence[int],
     bounds: Sequence[ColumnElement[bool]],
     *,
-    limit: int,
+    limit: int | None,
     newest_first: bool,
 ) -> list[int]:
     """The first positions of each kind: every one of them an index range that is read no further than `limit`."""

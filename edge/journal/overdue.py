@@ -43,7 +43,7 @@ class _Watch:
 
 
 class Overdue:
-    """Watches the tracks of all sources; to be asked about once a second."""
+    """Watches the tracks of all sources that lack something; to be asked about once a second."""
 
     def __init__(self) -> None:
         self._watches: dict[Source, _Watch] = {}
@@ -53,8 +53,9 @@ class Overdue:
         self._watches.clear()
 
     def look(self, tracks: Mapping[Source, Track], now_ns: int) -> dict[Source, Ranges]:
-        """The overdue numbers of each source that has any."""
+        """The overdue numbers of each source that has any; of sources that are not handed in nothing is missing."""
         found = {}
+        self._watches = {source: watch for source, watch in self._watches.items() if source in tracks}
         for source, track in tracks.items():
             if not track.missing:
                 self._watches.pop(source, None)

@@ -10,12 +10,27 @@ from typing import NamedTuple
 from edge.journal.ranges import NONE, Range, Ranges
 
 
+class Process(NamedTuple):
+    """Who speaks, over all its epochs."""
+
+    site: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"/{self.site}/{self.name}"
+
+
 class Source(NamedTuple):
     """Whose events: numbers are contiguous within one."""
 
     site: str
     process: str
     epoch: str
+
+    @property
+    def speaker(self) -> Process:
+        """The process whose epoch it is."""
+        return Process(self.site, self.process)
 
     def __str__(self) -> str:
         return f"/{self.site}/{self.process}"

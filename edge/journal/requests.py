@@ -1,18 +1,21 @@
 """When to ask whom for which events again, and what its answer means. Pure: time and names are handed in.
 
 One request at a time to a process, of at most 1,000 numbers; what it brought decides how soon the next one goes out.
+Over all sites some tens are open at a time, so that what comes back does not drown what is new; who was asked longest
+ago goes first.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from edge.events.messages import ReplayCommand, ReplayReply
-from edge.journal.positions import Source, Track
+from edge.journal.positions import Process, Source, Track
 from edge.journal.ranges import Ranges
 from edge.retry import delay_s
 
 MOST_NUMBERS: Final = 1_000
+MOST_OPEN: Final = 50
 TIMEOUT_NS: Final = 60_000_000_000
 _FIRST_RETRY_S: Final = 2.0
 _MOST_RETRY_S: Final = 300.0
@@ -59,7 +62,8 @@ class ReplayRequests:
 
     def __init__(self, new_transaction: Callable[[], str]) -> None:
         self._new_transaction = new_transaction
-        self._open: dict[str, Request] = {}  # by process
+        self._open: dict[Process, Request] = {}
+        self._asked_ns: dict[Process, int] = {}
         self._turns: dict[Source, _Turn] = {}
 
     @property
@@ -72,28 +76,40 @@ class ReplayRequests:
         self._open.clear()
 
     def next_requests(
-        self, due: Mapping[Source, Ranges], tracks: Mapping[Source, Track], alive: Collection[str], now_ns: int
+        self,
+        due: Mapping[Source, Ranges],
+        tracks: Mapping[Source, Track],
+        is_alive: Callable[[Process], bool],
+        now_ns: int,
     ) -> list[Request]:
         """What to ask for now: of each process that lives the newest of its epochs that lacks something."""
         self._end_old_ones(tracks, now_ns)
-        chosen: dict[str, Request] = {}
+        wanted: dict[Process, tuple[Source, Ranges]] = {}
         for source in sorted(due, key=lambda source: source.epoch, reverse=True):
-            name = source.process
-            if name not in alive or name in self._open or name in chosen:
+            process = source.speaker
+            if process in wanted or process in self._open or not is_alive(process):
                 continue
-            wanted = self._turn(source).wanted(due[source], now_ns)
-            if wanted:
-                chosen[name] = self._request(source, wanted, tracks[source].missing, now_ns)
-        return list(chosen.values())
+            numbers = self._turn(source).wanted(due[source], now_ns)
+            if numbers:
+                wanted[process] = source, numbers
+        waiting = sorted(wanted, key=lambda process: self._asked_ns.get(process, 0))
+        return [
+            self._request(*wanted[process], tracks[wanted[process][0]].missing, now_ns)
+            for process in waiting[: MOST_OPEN - len(self._open)]
+        ]
 
     def sent(self, request: Request) -> None:
         """Note that a request went out."""
-        self._open[request.source.process] = request
+        self._open[request.source.speaker] = request
+        self._asked_ns[request.source.speaker] = request.asked_ns
 
     def answered(
-        self, process: str, reply: ReplayReply, tracks: Mapping[Source, Track], now_ns: int
+        self, process: Process, reply: ReplayReply, tracks: Mapping[Source, Track], now_ns: int
     ) -> tuple[Source, Ranges] | None:
-        """The source and its numbers that are lost by this answer; None when it is no answer to us."""
+        """The source and its numbers that are lost by this answer; None when it is no answer to us.
+
+        `tracks` has at least all epochs of the process.
+        """
         request = self._open.get(process)
         if request is None or request.command.transaction != reply.transaction:
             return None
@@ -106,13 +122,14 @@ class ReplayRequests:
 
     def _end_old_ones(self, tracks: Mapping[Source, Track], now_ns: int) -> None:
         for request in list(self._open.values()):
-            if not tracks[request.source].missing & request.missing:
+            track = tracks.get(request.source)
+            if track is None or not track.missing & request.missing:
                 self._end(request, fruitful=True, now_ns=now_ns)
             elif now_ns - request.asked_ns >= TIMEOUT_NS:
                 self._end(request, fruitful=False, now_ns=now_ns)
 
     def _end(self, request: Request, *, fruitful: bool, now_ns: int) -> None:
-        del self._open[request.source.process]
+        del self._open[request.source.speaker]
         self._turn(request.source).over(request, fruitful=fruitful, now_ns=now_ns)
 
     def _request(self, source: Source, wanted: Ranges, missing: Ranges, now_ns: int) -> Request:
@@ -132,6 +149,4 @@ class ReplayRequests:
 
 def _is_over(source: Source, tracks: Mapping[Source, Track]) -> bool:
     """Whether the process has begun a later epoch since."""
-    return any(
-        (other.site, other.process) == (source.site, source.process) and other.epoch > source.epoch for other in tracks
-    )
+    return any(other.speaker == source.speaker and other.epoch > source.epoch for other in tracks)

@@ -12,6 +12,7 @@ from edge.journal.positions import Source
 from edge.journal.tables import conflicts, events, refused, snapshots, sources
 
 KEPT_ASIDE: Final = 1_000  # newest conflicts, and newest refused payloads: evidence for a person, not a second journal
+KEPT_BYTES: Final = 4_096  # of each refused payload: who floods us gets no more of the disk
 _AT_A_TIME: Final = 500  # values in one IN list
 
 
@@ -116,17 +117,26 @@ def mark_said(connection: Connection, source: int) -> None:
 
 
 def insert_refusals(connection: Connection, refusals: Sequence[Refusal]) -> None:
-    """Keep payloads that are no events."""
-    for refusal in refusals[-KEPT_ASIDE:]:
-        row = {
-            "topic": refusal.topic,
-            "reason": refusal.reason,
+    """Keep payloads that are no events, the beginning of each."""
+    kept = [
+        {
+            "topic": _storable(refusal.topic),
+            "reason": _storable(refusal.reason),
             "received_ms": refusal.received_ms,
-            "payload": refusal.payload,
+            "payload": refusal.payload[:KEPT_BYTES],
         }
-        connection.execute(insert(refused).values(row))
-    if refusals:
+        for refusal in refusals[-KEPT_ASIDE:]
+    ]
+    if kept:
+        connection.execute(insert(refused), kept)
         _prune(connection, refused)
+
+
+def refusals(connection: Connection, topics_below: str, limit: int) -> list[Refusal]:
+    """The newest refused payloads whose topic begins so, newest first."""
+    columns = (refused.c.topic, refused.c.payload, refused.c.reason, refused.c.received_ms)
+    found = select(*columns).where(refused.c.topic.startswith(topics_below, autoescape=True))
+    return [Refusal(*row) for row in connection.execute(found.order_by(refused.c.id.desc()).limit(limit))]
 
 
 def newest_position(connection: Connection) -> int:
@@ -146,6 +156,11 @@ def retire(connection: Connection, before_ms: int, *, most: int) -> int:
     if first_young is not None:
         end = first_young
     return connection.execute(delete(events).where(events.c.position < end)).rowcount
+
+
+def _storable(text: str) -> str:
+    """Words that quote a payload, as every database takes them: PostgreSQL refuses NUL, all refuse half a pair."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _prune(connection: Connection, table: Table) -> None:

@@ -11,25 +11,34 @@ One writer at a time, any number of readers, all methods for any thread. Invaria
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy import Connection
 
 from edge.clock import Clock
 from edge.journal import lookup, rows, snapshots
-from edge.journal.arrival import Arrival, Entry, Refusal
+from edge.journal.arrival import Arrival, Entry, Kind, Refusal
 from edge.journal.batch import Appended, Batch, Conflict
 from edge.journal.completeness import Completeness
 from edge.journal.database import Database
+from edge.journal.errors import JournalDamaged
 from edge.journal.kinds import Kinds
+from edge.journal.opening import open_database
 from edge.journal.positions import Source, SourceCompleteness, Track
 from edge.journal.ranges import NONE, Ranges
 from edge.journal.snapshots import Snapshot
+from edge.journal.sqlite_file import SqliteDatabase
 
 _SEGMENT: Final = ("segment_written",)
 _ROWS_A_PIECE: Final = 5_000
 _RETIRED_AT_A_TIME: Final = 1_000  # appends wait meanwhile
 _RETIRED_A_CALL: Final = 20_000
+
+R = TypeVar("R", bound=tuple[Any, ...])
 
 
 class Journal:
@@ -40,23 +49,21 @@ class Journal:
         self._mutex = threading.RLock()
         self._kinds = Kinds()
         self._completeness = Completeness()
+        self._held = database.hold()
+        self._unseen: list[Entry] = []
         with database.reading() as connection:
             self._kinds.load(connection)
             self._completeness.load(connection)
             self._newest = rows.newest_position(connection)
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock) -> Self:
+    def open(cls, url: str, *, clock: Clock, partition: int = 1) -> Self:
         """Open or make the journal at a SQLAlchemy URL, as `sqlite:////var/lib/saksi/journal.db`.
 
-        Raises JournalLocked, JournalTooNew and JournalUnavailable. A damaged file is moved aside and a new one begun.
+        `partition` is which part of a PostgreSQL database is meant. Raises JournalLocked, JournalTooNew,
+        JournalUnavailable and ConfigError. A damaged file is moved aside and a new one begun.
         """
-        database = Database.open(url, clock)
-        try:
-            return cls(database)
-        except BaseException:
-            database.close()
-            raise
+        return cls._of(open_database(url, clock, partition))
 
     @classmethod
     def open_to_read(cls, path: Path) -> Self:
@@ -64,7 +71,10 @@ class Journal:
 
         Raises JournalTooNew, JournalDamaged and JournalUnavailable.
         """
-        database = Database.open_to_read(path)
+        return cls._of(SqliteDatabase.open_to_read(path))
+
+    @classmethod
+    def _of(cls, database: Database) -> Self:
         try:
             return cls(database)
         except BaseException:
@@ -81,12 +91,14 @@ class Journal:
         if not arrivals and not refusals:
             return Appended([])
         with self._mutex:
+            self._catch_up()
             batch = Batch.sort(arrivals, self._completeness.track)
             tracks = batch.tracks(self._completeness.track)
             with self._database.writing() as connection:
                 changes = self._completeness.store(connection, tracks)
                 kinds = self._kinds.add(connection, (arrival.kind for arrival in batch.new.values()))
-                rows.insert_events(connection, batch.new.values(), changes.numbers, kinds, after=self._newest)
+                numbers = self._kinds.with_new(kinds)
+                rows.insert_events(connection, batch.new.values(), changes.numbers, numbers, after=self._newest)
                 found = batch.conflicts(rows.stored_payloads(connection, batch.again, changes.numbers))
                 conflicts = rows.insert_conflicts(connection, found, changes.numbers)
                 rows.insert_refusals(connection, refusals)
@@ -94,7 +106,8 @@ class Journal:
             self._kinds.keep(kinds)
             entries = [arrival.entry(place) for place, arrival in enumerate(batch.new.values(), self._newest + 1)]
             self._newest += len(entries)
-        return Appended(entries, len(batch.again) - len(found), conflicts, len(refusals))
+            unseen, self._unseen = self._unseen, []
+        return Appended(unseen + entries, len(batch.again) - len(found), conflicts, len(refusals))
 
     def entries(
         self,
@@ -144,13 +157,17 @@ class Journal:
 
     def rows(self, after: int = 0) -> Iterator[list[tuple[int, bytes]]]:
         """Position and payload of all understood events after a position, in pieces: what state is rebuilt from."""
-        while True:
-            with self._database.reading() as connection:
-                piece = lookup.payloads(connection, after, _ROWS_A_PIECE)
-            if not piece:
-                return
-            yield piece
-            after = piece[-1][0]
+        return self._pieces(lookup.payloads, after)
+
+    def site_rows(self, after: int = 0) -> Iterator[list[tuple[int, str, bytes]]]:
+        """Position, site and payload of the same events."""
+        return self._pieces(lookup.site_payloads, after)
+
+    def rows_of(self, site: str, after: int, *, event_types: Sequence[str] = ()) -> Iterator[list[bytes]]:
+        """Payloads of a site's understood events after a position, in pieces; kind by kind, each in its order."""
+        for kind in self._kinds.matching(site=site, event_types=event_types):
+            for piece in self._pieces(partial(lookup.kind_payloads, kind), after):
+                yield [payload for _, payload in piece]
 
     def newest_position(self) -> int:
         """Position of the newest event, 0 for none."""
@@ -160,9 +177,26 @@ class Journal:
         """What is known of the numbers of each source."""
         return {source: self._completeness.track(source) for source in self._completeness.sources_of(site)}
 
+    def troubled(self) -> dict[Source, Track]:
+        """The tracks of which something is missing, or was said to be and is not settled; of all sites."""
+        return self._completeness.troubled()
+
+    def take_changed(self) -> set[Source]:
+        """The sources of which more is held or settled since this was asked before; for one asker."""
+        with self._mutex:
+            return self._completeness.take_changed()
+
+    def totals(self) -> tuple[int, int]:
+        """How many numbers are missing and how many are lost, of all sources."""
+        return self._completeness.missing, self._completeness.lost
+
     def completeness(self, site: str | None = None) -> list[SourceCompleteness]:
         """The same as people ask for it."""
         return [SourceCompleteness.of(source, track) for source, track in self.tracks(site).items()]
+
+    def has_room(self, source: Source, kind: Kind | None) -> bool:
+        """Whether an event of this source and kind can be remembered beside all others of its site."""
+        return self._completeness.has_room(source) and (kind is None or self._kinds.has_room(kind))
 
     def hear(self, source: Source, last_sequence: int) -> None:
         """Note how far a source says that its numbers reach; kept in memory until something of it is stored."""
@@ -178,6 +212,7 @@ class Journal:
         stay so for ever, unless they come after all.
         """
         with self._mutex:
+            self._catch_up()
             tracks = {}
             for source in {*missing, *settled, *lost}:
                 track = self._completeness.track(source)
@@ -187,6 +222,11 @@ class Journal:
                 changes = self._completeness.store(connection, tracks)
             self._completeness.keep(changes)
 
+    def refused(self, topics_below: str = "", *, limit: int = 100) -> list[Refusal]:
+        """The newest payloads that were refused, newest first; of topics that begin so, as `cctv/jkt-001/`."""
+        with self._database.reading() as connection:
+            return rows.refusals(connection, topics_below, limit)
+
     def unsaid_conflicts(self) -> list[Conflict]:
         """The first conflict of each source that has some of which nothing was said yet."""
         with self._database.reading() as connection:
@@ -194,12 +234,12 @@ class Journal:
 
     def conflicts_said(self, source: Source) -> None:
         """Note that it was said that a source has conflicts."""
-        with self._mutex, self._database.writing() as connection:
+        with self._writing() as connection:
             rows.mark_said(connection, self._completeness.number(source))
 
     def save_snapshot(self, name: str, version: int, position: int, data: bytes) -> None:
         """Store what state was after the event at `position`; the newest two of a name are kept."""
-        with self._mutex, self._database.writing() as connection:
+        with self._writing() as connection:
             snapshots.save(connection, name, version, position, data)
 
     def newest_snapshot(self, name: str, version: int) -> Snapshot | None:
@@ -210,11 +250,11 @@ class Journal:
     def retire(self, before_ms: int) -> int:
         """Delete events that were received before a time and that every kept snapshot holds; returns how many.
 
-        A call lets go of at most 20,000, so that a clock that jumped ahead costs little until somebody sees it.
+        At most 20,000 a call, so that a clock that jumped ahead costs little until somebody sees it.
         """
         gone = 0
         while gone < _RETIRED_A_CALL:
-            with self._mutex, self._database.writing() as connection:
+            with self._writing() as connection:
                 some = rows.retire(connection, before_ms, most=_RETIRED_AT_A_TIME)
             gone += some
             if some < _RETIRED_AT_A_TIME:
@@ -225,3 +265,36 @@ class Journal:
         """Close the file and let the next process have it; harmless when repeated."""
         with self._mutex:
             self._database.close()
+
+    def _pieces(self, read: Callable[[Connection, int, int], list[R]], after: int) -> Iterator[list[R]]:
+        while True:
+            with self._database.reading() as connection:
+                piece = read(connection, after, _ROWS_A_PIECE)
+            if not piece:
+                return
+            yield piece
+            after = piece[-1][0]
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._mutex:
+            self._catch_up()
+            with self._database.writing() as connection:
+                yield connection
+
+    def _catch_up(self) -> None:
+        """Where the right to write was lost meanwhile, take over what the database holds.
+
+        The answer to a commit may have been lost: its events are there, and `append` has not returned them yet.
+        """
+        if (held := self._database.hold()) == self._held:
+            return
+        with self._database.reading() as connection:
+            unseen = lookup.entries(connection, None, after=self._newest, before=None, limit=None, newest_first=False)
+            newest = rows.newest_position(connection)
+            if newest < self._newest:
+                raise JournalDamaged(f"the journal ends at {newest} and ended at {self._newest}: an older copy")
+            self._kinds.load(connection)
+            self._completeness.load(connection)
+        self._unseen += unseen
+        self._newest, self._held = newest, held

@@ -45,14 +45,14 @@ def run(config_path: Path) -> int:
     return process.run("recorder", config, lambda context: _body(context, config_path), state_schema=STATE_SCHEMA)
 
 
-def _body(context: Context, config_path: Path) -> None:
+def _body(context: Context[Config], config_path: Path) -> None:
     asyncio.run(Recorder(context, lambda: load(config_path)).run())
 
 
 class Recorder:
     """All channels of a site."""
 
-    def __init__(self, context: Context, reload: Callable[[], Config]) -> None:
+    def __init__(self, context: Context[Config], reload: Callable[[], Config]) -> None:
         self._context = context
         self._config = context.config
         self._reload = reload

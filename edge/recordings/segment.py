@@ -53,9 +53,13 @@ class SegmentName:
         match = _PATH.fullmatch(path)
         if match is None:
             return None
+        date, time = match["date"], match["time"]
+        if match["day"] != f"{date[:4]}-{date[4:6]}-{date[6:]}":
+            return None
         try:
-            start = datetime.strptime(match["date"] + match["time"], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            day = int(date[:4]), int(date[4:6]), int(date[6:])
+            start = datetime(*day, int(time[:2]), int(time[2:4]), int(time[4:]), tzinfo=UTC)
         except ValueError:
             return None
         name = cls(match["channel"], int(start.timestamp()) * 1000 + int(match["ms"]))
-        return (name, match["part"] is not None) if name.path.split("/")[1] == match["day"] else None
+        return name, match["part"] is not None

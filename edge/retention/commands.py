@@ -17,7 +17,7 @@ from edge.bus.asking import Asking
 from edge.bus.broker import BrokerAddress, PahoBroker
 from edge.bus.connection import Change
 from edge.clock import SystemClock
-from edge.config import Config, load
+from edge.config import OPERATOR_USER, Config, load
 from edge.errors import ConfigError, NoAnswer
 from edge.events.errors import EventError
 from edge.events.messages import ProtectCommand, Protection, ProtectReply
@@ -92,7 +92,9 @@ def ask(config: Config, wish: Wish, *, answer_s: float = ANSWER_S) -> ProtectRep
     """Send one command and wait for its reply; raises NoAnswer, and ConfigError for what cannot be asked."""
     command = _command(wish)
     settings = config.broker
-    address = BrokerAddress(settings.host, settings.port, settings.username, settings.password)
+    user, password = settings.login(OPERATOR_USER)
+    password()  # what cannot be read is said here, and not waited for
+    address = BrokerAddress(settings.host, settings.port, user, password)
     name = f"{config.site}-protect-{secrets.token_hex(4)}"
     broker = PahoBroker(address, name, clock=SystemClock(), durable=False, reconnect_s=(1, 2))
     asking = Asking(broker)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from edge import process
 from edge.bus.broker import BrokerAddress, PahoBroker
 from edge.bus.subscriber import Subscriber
-from edge.config import load
+from edge.config import Config, load
 from edge.errors import ConfigError
 from edge.process import Context
 from edge.recordings.segment import MARK_FILE, SegmentName
@@ -37,12 +37,12 @@ def run(config_path: Path) -> int:
     return process.run("retention", config, lambda context: _body(context, config_path), state_schema=STATE_SCHEMA)
 
 
-def _body(context: Context, config_path: Path) -> None:
+def _body(context: Context[Config], config_path: Path) -> None:
     config, clock = context.config, context.clock
     keeper = Keeper(context.outbox, config, clock, HealthWatch(context.stop), context.changed)
     sampling = Sampling.of(config_path, keeper.voice, clock)
     settings = config.broker
-    address = BrokerAddress(settings.host, settings.port, settings.username, settings.password)
+    address = BrokerAddress(settings.host, settings.port, *settings.login("retention"))
     broker = PahoBroker(address, f"{config.site}-retention-catalog", clock=clock)
 
     def exists(name: SegmentName) -> bool:

@@ -8,6 +8,7 @@ from edge.state.fact import DAY_MS, Fact, to_ms
 from edge.state.intervals import Intervals
 from edge.state.marks import REJECTIONS, TRANSITIONS, VALIDITY, Marks
 from edge.state.newest import Newest
+from edge.state.seamless import Seamless
 from edge.state.segments import JOIN_MS, LONGEST_MS, Segments
 
 RULES: Final = ("space", "age", "rejected", "quota")
@@ -34,9 +35,9 @@ class ChannelState:
         "taken", "transition", "transitions", "validity",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, *, seamless: bool = False) -> None:
         self.first_ms: int | None = None
-        self.segments = Segments()
+        self.segments: Segments | Seamless = Seamless() if seamless else Segments()
         self.last: Newest | None = None
         self.transition: Newest | None = None
         self.session: Newest | None = None
@@ -71,20 +72,31 @@ class ChannelState:
 
     def _add_segment(self, start_ms: int, length_ms: int, fact: Fact) -> None:
         floor = self.segments.floor_day
-        day = self.segments.day_of(start_ms)
+        reached = self.segments.reaches(start_ms)
         if self.segments.floor_day != floor:
             self._clip()
-        if day is None:
+        if not reached:
             return
-        offset = start_ms % DAY_MS
-        if self._is_pruned(start_ms + length_ms // 2):
+        if isinstance(self.segments, Seamless):
+            self._add_stretch(self.segments, start_ms, start_ms + length_ms)
+        elif self._is_pruned(start_ms + length_ms // 2):
             self._take(start_ms, start_ms + length_ms)
         else:
-            day.add(offset, length_ms)
+            self.segments.add(start_ms, length_ms)
         data = fact.data
         lost, suspect, dropped = data["lost_packets"], data["suspect_s"], data.get("dropped_s", 0)
         if lost or suspect or dropped:
-            day.add_loss(offset, lost, _milliseconds(suspect), _milliseconds(dropped))
+            self.segments.add_loss(start_ms, lost, _milliseconds(suspect), _milliseconds(dropped))
+
+    def _add_stretch(self, held: Seamless, start_ms: int, end_ms: int) -> None:
+        """Add what receipts have not taken: which of the two comes first must not matter."""
+        if start_ms == end_ms:
+            return
+        whole = held.add(start_ms, end_ms - start_ms)
+        for intervals in self.pruned.values():
+            for piece in list(intervals.between(*whole)):
+                for gone in held.drop(*piece):
+                    self._take(*gone)
 
     def recording_started(self, fact: Fact) -> None:
         """Frames arrive and are written."""

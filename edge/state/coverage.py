@@ -41,7 +41,7 @@ def coverage(
     spans = paint(spans, _recorded(footage))
     spans = paint(spans, _deleted(held, from_ms, to_ms))
     spans = paint(spans, _recorded(held.segments.runs(from_ms, to_ms)))
-    spans = paint(spans, _rejected(held, from_ms, to_ms))
+    spans = paint(spans, _rejected(held, from_ms, to_ms, segment_s))
     return joined(with_invalid(spans, _invalid(held, from_ms, to_ms)))
 
 
@@ -116,10 +116,10 @@ def _growing(channel: ChannelState, now: Recording) -> list[Span]:
     return [Span("recorded", start_ms, end_ms, growing=True)]
 
 
-def _rejected(channel: ChannelState, from_ms: int, to_ms: int) -> Iterator[Span]:
+def _rejected(channel: ChannelState, from_ms: int, to_ms: int, segment_s: int) -> Iterator[Span]:
     reasons = dict(channel.rejected.between(from_ms - LONGEST_MS, to_ms))
     for start_ms, code in reasons.items():
-        extent = channel.segments.extent(start_ms)
+        extent = channel.segments.extent(start_ms, segment_s * 1000)
         if extent is not None:
             yield Span("rejected", *extent, REJECTIONS.word(code))
 

@@ -50,6 +50,14 @@ class Intervals:
         if self.starts and self.starts[0] < floor:
             self.starts[0] = floor
 
+    def cut(self, start: int, end: int) -> None:
+        """Take a range out."""
+        left = [piece for first, last in self.touching(start, end) for piece in ((first, start), (end, last))]
+        kept = [(first, last) for first, last in left if first < last]
+        first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)
+        self.starts[first:last] = array("q", (one for one, _ in kept))
+        self.ends[first:last] = array("q", (one for _, one in kept))
+
     def between(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """The ranges that share something with a range, cut to it, in order."""
         for first, last in self.touching(start, end):

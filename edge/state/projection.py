@@ -22,13 +22,14 @@ RECORDER: Final = "recorder"
 
 
 class SiteProjection:
-    """What is known of a site."""
+    """What is known of a site; `seamless` holds no segment alone, for who holds a thousand sites."""
 
     VERSION: ClassVar[int] = 1
 
-    __slots__ = ("channels", "clock", "disk", "heard", "losses", "newest_event_ms", "processes", "runs")
+    __slots__ = ("channels", "clock", "disk", "heard", "losses", "newest_event_ms", "processes", "runs", "seamless")
 
-    def __init__(self) -> None:
+    def __init__(self, *, seamless: bool = False) -> None:
+        self.seamless = seamless
         self.channels: dict[str, ChannelState] = {}
         self.processes: dict[str, ProcessState] = {}
         self.heard: dict[str, Heard] = {}
@@ -40,6 +41,11 @@ class SiteProjection:
 
     def apply(self, fact: Fact) -> None:
         """Fold one event; one of a type that says nothing about the state changes only when its process was heard."""
+        self.notice(fact)
+        self.apply_about(fact)
+
+    def notice(self, fact: Fact) -> None:
+        """Take an event of the site for a sign of life of its process, and let be what it says."""
         process = self.processes.get(fact.process)
         if process is None:
             process = self.processes[fact.process] = ProcessState()
@@ -47,6 +53,9 @@ class SiteProjection:
             process.epoch, process.sequence, process.newest_ms = fact.epoch, fact.sequence, fact.time_ms
         if self.newest_event_ms is None or fact.time_ms > self.newest_event_ms:
             self.newest_event_ms = fact.time_ms
+
+    def apply_about(self, fact: Fact) -> None:
+        """Fold what an event says about the site, whoever said it; of no process it is a sign of life."""
         fold = _CHANNEL_FOLDS.get(fact.event_type)
         if fold is None:
             other = _FOLDS.get(fact.event_type)
@@ -64,9 +73,9 @@ class SiteProjection:
         return snapshot.dump(self)
 
     @classmethod
-    def load(cls, data: bytes) -> Self:
+    def load(cls, data: bytes, *, seamless: bool = False) -> Self:
         """The state in a snapshot; raises SnapshotError for anything else, and for other versions."""
-        state = cls()
+        state = cls(seamless=seamless)
         snapshot.load(state, data)
         return state
 
@@ -74,7 +83,7 @@ class SiteProjection:
         """The fold of a channel, begun where there is none."""
         channel = self.channels.get(name)
         if channel is None:
-            channel = self.channels[name] = ChannelState()
+            channel = self.channels[name] = ChannelState(seamless=self.seamless)
         return channel
 
 

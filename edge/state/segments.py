@@ -105,6 +105,18 @@ class Segments:
         day = self.days.get(number)
         return day if day is not None else self._new_day(number)
 
+    def reaches(self, start_ms: int) -> bool:
+        """Whether what starts then can be held; room is made for it."""
+        return self.day_of(start_ms) is not None
+
+    def add(self, start_ms: int, length_ms: int) -> None:
+        """A segment of a time that is reached."""
+        self.days[start_ms // DAY_MS].add(start_ms % DAY_MS, length_ms)
+
+    def add_loss(self, start_ms: int, lost_packets: int, suspect_ms: int, dropped_ms: int) -> None:
+        """What is missing in a segment of a time that is reached."""
+        self.days[start_ms // DAY_MS].add_loss(start_ms % DAY_MS, lost_packets, suspect_ms, dropped_ms)
+
     def _new_day(self, number: int) -> Day | None:
         if self.floor_day is not None and number < self.floor_day:
             return None
@@ -162,7 +174,7 @@ class Segments:
                 return number * DAY_MS + day.starts[place]
         return None
 
-    def extent(self, start_ms: int) -> tuple[int, int] | None:
+    def extent(self, start_ms: int, length_ms: int) -> tuple[int, int] | None:  # noqa: ARG002 - as Seamless
         """The segment that starts at a time, cut where the next one of its day starts; None where there is none."""
         number, offset = divmod(start_ms, DAY_MS)
         day = self.days.get(number)

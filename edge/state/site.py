@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from edge.state.channels import ChannelState
-from edge.state.coverage import coverage
 from edge.state.disk import disk_view
 from edge.state.fact import DAY_MS
+from edge.state.last_day import LastDays
 from edge.state.processes import process_view
 from edge.state.projection import RECORDER, SiteProjection
 from edge.state.recording import Recording, recording_now
@@ -39,9 +39,11 @@ def site_view(
     now_ms: int,
     *,
     segment_s: int,
+    days: LastDays | None = None,
 ) -> SiteView:
     """What can be seen of a site; processes that are expected come first, then those that were heard besides."""
-    channels = [channel_view(state, setting, now_ms, segment_s=segment_s) for setting in settings]
+    days = days or LastDays()
+    channels = [channel_view(state, setting, now_ms, segment_s=segment_s, days=days) for setting in settings]
     channels.sort(key=lambda channel: _ORDER[channel.status])
     names = [*expected_processes, *sorted((state.processes.keys() | state.heard.keys()) - set(expected_processes))]
     processes = tuple(
@@ -64,7 +66,9 @@ def site_view(
     )
 
 
-def channel_view(state: SiteProjection, setting: ChannelSetting, now_ms: int, *, segment_s: int) -> ChannelView:
+def channel_view(
+    state: SiteProjection, setting: ChannelSetting, now_ms: int, *, segment_s: int, days: LastDays | None = None
+) -> ChannelView:
     """What can be seen of a channel."""
     held = state.channels.get(setting.id)
     channel = held if held is not None else ChannelState()
@@ -72,7 +76,7 @@ def channel_view(state: SiteProjection, setting: ChannelSetting, now_ms: int, *,
     video, audio = _formats(channel)
     session = channel.session.value if channel.session is not None else [None] * 5
     last = _last_segment(channel)
-    recorded_s, expected_s = _last_day(state, setting.id, now_ms, segment_s)
+    recorded_s, expected_s = (days or LastDays()).of(state, setting.id, now_ms, segment_s)
     losses = list(channel.segments.losses(now_ms - DAY_MS, now_ms + DAY_MS))
     return ChannelView(
         id=setting.id,
@@ -124,18 +128,6 @@ def _formats(channel: ChannelState) -> tuple[VideoView | None, AudioView | None]
 
 def _last_segment(channel: ChannelState) -> SegmentView | None:
     return SegmentView(*channel.last.value[:5]) if channel.last is not None else None
-
-
-def _last_day(state: SiteProjection, channel: str, now_ms: int, segment_s: int) -> tuple[float, float]:
-    """Seconds of the last 24 hours that were recorded, of those that should have been."""
-    recorded_ms = expected_ms = 0
-    for span in coverage(state, channel, now_ms - DAY_MS, now_ms, now_ms, segment_s=segment_s):
-        length_ms = span.end_ms - span.start_ms
-        if span.reason != "not_yet":
-            expected_ms += length_ms
-        if span.kind in ("recorded", "rejected", "pruned"):
-            recorded_ms += length_ms
-    return recorded_ms / 1000, expected_ms / 1000
 
 
 def _backlog_bytes(state: SiteProjection, channel: str) -> int | None:

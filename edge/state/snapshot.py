@@ -17,7 +17,8 @@ from edge.state.intervals import Intervals
 from edge.state.newest import Newest
 from edge.state.processes import ProcessState
 from edge.state.runs import RunMark
-from edge.state.segments import JOIN_MS, Day
+from edge.state.seamless import Seamless
+from edge.state.segments import JOIN_MS, Day, Segments
 
 if TYPE_CHECKING:
     from edge.state.projection import SiteProjection
@@ -84,7 +85,7 @@ def _fill(state: "SiteProjection", document: Mapping[str, Any], arrays: "_Reader
     for name, values in document["losses"].items():  # in the order of their names, as their arrays are
         state.losses[name] = _read_losses(values, arrays)
     for name, values in document["channels"].items():
-        state.channels[name] = _read_channel(values, arrays)
+        state.channels[name] = _read_channel(values, arrays, seamless=state.seamless)
 
 
 class _Writer:
@@ -174,16 +175,24 @@ def _channel(channel: ChannelState, arrays: _Writer) -> dict[str, Any]:
         ],
         "taken": arrays.intervals(channel.taken),
         "protections": {name: said.document() for name, said in channel.protections.items()},
-        "floor_day": channel.segments.floor_day,
+        **_segments(channel.segments, arrays),
+    }
+
+
+def _segments(held: Segments | Seamless, arrays: _Writer) -> dict[str, Any]:
+    if isinstance(held, Seamless):
+        return {"stretches": arrays.intervals(held.ranges), "stretch_losses": arrays.array(held.packed)}
+    return {
+        "floor_day": held.floor_day,
         "days": [
             [number, arrays.array(day.starts), arrays.array(day.lengths), arrays.array(day.losses)]
-            for number, day in sorted(channel.segments.days.items())
+            for number, day in sorted(held.days.items())
         ],
     }
 
 
-def _read_channel(document: Mapping[str, Any], arrays: _Reader) -> ChannelState:
-    channel = ChannelState()
+def _read_channel(document: Mapping[str, Any], arrays: _Reader, *, seamless: bool) -> ChannelState:
+    channel = ChannelState(seamless=seamless)
     channel.first_ms = document["first_ms"]
     newest = [Newest.read(said) for said in document["newest"]]
     channel.last, channel.transition, channel.session, channel.invalid, channel.livestream = newest
@@ -194,9 +203,17 @@ def _read_channel(document: Mapping[str, Any], arrays: _Reader) -> ChannelState:
             channel.pruned[rule] = arrays.into(Intervals(JOIN_MS, MOST_PRUNED), length)
     arrays.into(channel.taken, document["taken"])
     channel.protections = {name: Newest(*said) for name, said in document["protections"].items()}
-    channel.segments.floor_day = document["floor_day"]
+    _read_segments(channel.segments, document, arrays)
+    return channel
+
+
+def _read_segments(held: Segments | Seamless, document: Mapping[str, Any], arrays: _Reader) -> None:
+    if isinstance(held, Seamless):
+        arrays.into(held.ranges, document["stretches"])
+        held.packed = arrays.array("q", document["stretch_losses"])
+        return
+    held.floor_day = document["floor_day"]
     for number, starts, lengths, losses in document["days"]:
-        day = channel.segments.days[number] = Day()
+        day = held.days[number] = Day()
         day.starts, day.lengths = arrays.array("I", starts), arrays.array("I", lengths)
         day.losses = arrays.array("I", losses)
-    return channel

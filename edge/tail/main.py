@@ -17,7 +17,7 @@ from edge.bus.subscriber import Tail
 from edge.check.broker import broker_trouble
 from edge.check.printable import printable
 from edge.clock import Clock, SystemClock, utc
-from edge.config import Config, load
+from edge.config import DEBUG_USER, Config, load
 from edge.errors import ConfigError
 from edge.events.catalog import EVENTS
 from edge.tail.lines import Reader, Wanted, json_line
@@ -48,7 +48,7 @@ def run(
     err = err or sys.stderr
     try:
         config = load(config_path)
-        config.broker.password()
+        config.broker.login(DEBUG_USER)[1]()
         _check_filters(config, types, channels)
     except ConfigError as error:
         err.write("".join(f"{printable(line)}\n" for line in str(error).split("\n")))
@@ -88,7 +88,7 @@ class _Printer:
     """Writes messages in the one way or the other."""
 
     def __init__(self, config: Config, wanted: Wanted, clock: Clock, out: TextIO, *, json: bool) -> None:
-        self.topics = ("event/#",) if json or not wanted.everything else ("event/#", "state/#")
+        self.topics = ("event/#",) if json or not wanted.everything else ("event/#", "state/+")
         self._reader = Reader(config.zone, wanted)
         self._wanted = wanted
         self._clock = clock
@@ -108,7 +108,7 @@ class _Printer:
 
 def _follow(config: Config, printer: _Printer, err: TextIO, stop: threading.Event, clock: Clock) -> None:
     settings = config.broker
-    address = BrokerAddress(settings.host, settings.port, settings.username, settings.password)
+    address = BrokerAddress(settings.host, settings.port, *settings.login(DEBUG_USER))
     name = f"{config.site}-events-{secrets.token_hex(4)}"
     broker = PahoBroker(address, name, clock=clock, durable=False, reconnect_s=(1, 5))
     connection = _Connection(settings.host, settings.port, err, clock)
@@ -147,7 +147,7 @@ class _Connection:
         elif not self._connected and not self._told and away_s >= PATIENCE_S:
             self._told = True
             trouble = broker_trouble(self._host, self._port)
-            refused = f"{self._host}:{self._port} answers, but not as a broker that lets us in: look at broker.username"
+            refused = f"{self._host}:{self._port} answers, but does not let us in: look at the keys of broker"
             self._say(f"{trouble or refused}; waiting for it")
 
     def _say(self, words: str) -> None:

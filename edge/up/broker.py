@@ -1,20 +1,43 @@
-"""The site's own Mosquitto under the supervisor: the committed configuration with this machine's port and folder."""
+"""The site's own Mosquitto under the supervisor: its files in a folder of the site, its users, and what mends it."""
 
 import os
-import pwd
-import re
-import shutil
+import shlex
 import socket
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge.clock import SystemClock
+from edge.config import BROKER_CREDENTIALS, BROKER_PORT, OWN_BROKER, Config, HqLinkConfig
 from edge.errors import ConfigError
+from edge.mosquitto.certificates import check_link
+from edge.mosquitto.files import Owner, hand_over, mosquitto_owner
+from edge.mosquitto.memory import MEMORY
+from edge.mosquitto.site import CREDENTIALS, WATCH, SiteBroker, copy_keys, mosquitto_program, write_bridge, write_site
+from edge.up.broker_care import BrokerCare
 from edge.up.supervisor import Program
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_LISTENER = re.compile(r"^listener \d+ 127\.0\.0\.1$", re.MULTILINE)
-_LOCATION = re.compile(r"^persistence_location .*$", re.MULTILINE)
+
+@dataclass(frozen=True, slots=True)
+class OwnBroker:
+    """A broker that runs with the site: its program, and how the processes and people come in."""
+
+    program: Program
+    port: int
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells a process where this broker is and with which password it logs in."""
+        return {BROKER_PORT: str(self.port), BROKER_CREDENTIALS: str(self.folder / CREDENTIALS)}
+
+    @property
+    def watch(self) -> str:
+        """The command by which a person reads along."""
+        options = shlex.quote(str(self.folder / WATCH))
+        return f"XDG_CONFIG_HOME={options} mosquitto_sub -h 127.0.0.1 -p {self.port} -v -t 'event/#'"
 
 
 def free_port(wanted: int, host: str = "127.0.0.1") -> int:
@@ -30,43 +53,54 @@ def free_port(wanted: int, host: str = "127.0.0.1") -> int:
     raise ConfigError(f"no port is free on {host}")
 
 
-def broker_program(template: Path, folder: Path, port: int) -> Program:
-    """Mosquitto on a loopback port with its memory in `folder`; raises ConfigError where it cannot be run."""
-    mosquitto = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if mosquitto is None:
-        raise ConfigError("mosquitto is not installed: apt-get install mosquitto")
+def own_broker(config: Config, template: Path, port: int) -> OwnBroker:
+    """Mosquitto on a loopback port with files and memory under state_dir; ConfigError where it cannot be run."""
+    mosquitto = mosquitto_program()
+    folder = (config.state_dir / OWN_BROKER).resolve()
+    owner = _owner(folder)
+    if config.hq is not None:
+        check_link(config.site, config.hq)  # not its dates: a site goes on recording when they are over
+    broker = SiteBroker(
+        site=config.site,
+        port=port,
+        folder=folder,
+        data=folder,
+        link=config.hq and copy_keys(config.hq, folder / "tls", owner),
+        broker_user=owner,
+        programs_user=Owner.present(),
+    )
+    command = [mosquitto, "-c", str(write_site(broker, template))]
+    care = _care(broker, config.hq, template)
+    user = owner.name if os.geteuid() == 0 else None
+    program = Program("mosquitto", command, user=user, before=care.before, ailing=care.ailing)
+    return OwnBroker(program, port, folder)
+
+
+def _care(broker: SiteBroker, link: HqLinkConfig | None, template: Path) -> BrokerCare:
+    def set_bridge(wanted: bool) -> None:
+        if wanted and link is not None:
+            copy_keys(link, broker.folder / "tls", broker.broker_user)  # they may have been renewed
+        write_bridge(broker, template, wanted=wanted)
+
+    return BrokerCare(
+        broker.folder,
+        port_is_free=lambda: free_port(broker.port) == broker.port,
+        port=broker.port,
+        link=link,
+        set_bridge=set_bridge,
+        clock=SystemClock(),
+    )
+
+
+def _owner(folder: Path) -> Owner:
+    """Who the broker runs as: Mosquitto's own user where root starts it and that user can reach the folder."""
+    owner = mosquitto_owner()
     try:
-        text = template.read_text(encoding="utf-8")
         folder.mkdir(parents=True, exist_ok=True)
-        text, listeners = _LISTENER.subn(f"listener {port} 127.0.0.1", text)
-        text, locations = _LOCATION.subn(f"persistence_location {folder.resolve()}/", text)
-        if (listeners, locations) != (1, 1):
-            raise ConfigError(f"{template} must hold one line 'listener PORT 127.0.0.1' and one 'persistence_location'")
-        configuration = folder / "mosquitto.conf"
-        owner = _unprivileged_owner(folder)
-        configuration.write_text(text + f"user {owner}\n", encoding="utf-8")
-        _hand_over(folder, owner)
+        reachable = all(parent.stat().st_mode & 0o001 for parent in folder.parents)
+        owner = owner if reachable else Owner.present()
+        if (folder / MEMORY).exists():  # of an earlier start by another user
+            hand_over(folder / MEMORY, owner)
     except OSError as error:
         raise ConfigError(f"the broker cannot be set up in {folder}: {error}") from error
-    user = owner if os.geteuid() == 0 else None
-    return Program("mosquitto", [mosquitto, "-c", str(configuration)], user=user)
-
-
-def _unprivileged_owner(folder: Path) -> str:
-    """Who the broker runs as: Mosquitto's own user where root starts it and that user can reach the folder."""
-    if os.geteuid() != 0:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    try:
-        pwd.getpwnam("mosquitto")
-    except KeyError:
-        return "root"
-    reachable = all(parent.stat().st_mode & 0o001 for parent in folder.resolve().parents)
-    return "mosquitto" if reachable else "root"
-
-
-def _hand_over(folder: Path, owner: str) -> None:
-    """Give the broker its folder where it runs as another user than we do."""
-    user = pwd.getpwnam(owner)
-    if user.pw_uid != os.geteuid():
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, user.pw_uid, user.pw_gid)
+    return owner

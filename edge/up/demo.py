@@ -34,11 +34,11 @@ def run_demo(folder: Path, broker_template: Path | None) -> int:
         ],
         ready_port=rtsp_port,
     )
-    programs, port = site_programs(config, config_path, broker_template)
+    programs, broker = site_programs(config, config_path, broker_template)
     say_where_to_look(
         config,
         config_path,
-        port,
+        broker,
         [
             f"cameras        simulated, rtsp://demo:demo@127.0.0.1:{rtsp_port}/lobby and so on",
             "               break one: .venv/bin/edge demo fault lobby stall --for 20",

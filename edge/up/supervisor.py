@@ -6,7 +6,7 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from edge.retry import Backoff
 
 STOP_S: Final = 6.0
 """A process of Saksi stops within five seconds by itself."""
+LOOK_S: Final = 5.0
 READY_S: Final = 30.0
 STABLE_S: Final = 3.0
 """A life of this length was no failed start: the next one begins at once again."""
@@ -39,6 +40,10 @@ class Program:
     """Who it runs as; None as the supervisor does."""
     ready_port: int | None = None
     """The next program is started when this loopback port answers, or has not for READY_S."""
+    before: Callable[[int], None] | None = None
+    """Called before each life with how many lives before it, one after the other, ended within STABLE_S."""
+    ailing: Callable[[int], str | None] | None = None
+    """Asked every LOOK_S with the number of its process: why it must be ended and started again, None if not."""
 
 
 class Supervisor:
@@ -79,13 +84,17 @@ class Supervisor:
 
     async def _keep(self, program: Program) -> None:
         backoff = self._backoff
+        short_lives = 0
         while not self._stopping.is_set():
+            if program.before is not None:
+                await asyncio.to_thread(program.before, short_lives)
             started_s = time.monotonic()
             status = await self._live(program)
             lived_s = time.monotonic() - started_s
             if self._stopping.is_set():
                 return
             backoff = backoff.died(lived_s)
+            short_lives = short_lives + 1 if lived_s < STABLE_S else 0
             _log.warning(
                 "process_died",
                 program=program.name,
@@ -112,9 +121,21 @@ class Supervisor:
         self._running[program.name] = process
         if self._stopping.is_set():
             process.terminate()
+        looking = asyncio.create_task(self._look_after(program, process.pid))
         status = await process.wait()
+        looking.cancel()
         del self._running[program.name]
         return status
+
+    async def _look_after(self, program: Program, pid: int) -> None:
+        """End a process that says of itself, or of which is seen, that it must be started again."""
+        while program.ailing is not None:
+            await asyncio.sleep(LOOK_S)
+            reason = await asyncio.to_thread(program.ailing, pid)
+            if reason is not None:
+                _log.error("process_ended", program=program.name, reason=reason)
+                await self._stop(program.name)
+                return
 
     async def _stop(self, name: str) -> None:
         process = self._running.get(name)

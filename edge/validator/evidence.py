@@ -1,22 +1,18 @@
 """Pictures that are kept: of every fault, and of how a channel looks when it is well. The folder has a bound.
 
-`<folder>/<channel>/<YYYY-MM-DD>/<channel>_<time>Z.jpg` are the faults, `<folder>/<channel>/reference.jpg` is the other.
-Only files with these names are ever deleted.
+Files are named by `edge.recordings.picture`; only files with such names are ever deleted.
 """
 
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edge.clock import utc
+from edge.recordings.picture import REFERENCE, PictureName
 from edge.recordings.segment import CHANNEL_FOLDER
 
-REFERENCE: Final = "reference.jpg"
 MOST_PICTURES: Final = 2000
 MOST_BYTES: Final = 128 << 20
-_NAME: Final = re.compile(r"(?P<channel>[a-z0-9_-]{1,32})_(?P<time>\d{8}T\d{9}Z)\.jpg", re.ASCII)
 
 
 class Evidence:
@@ -29,8 +25,7 @@ class Evidence:
 
     def keep(self, channel: str, taken_ms: int, jpeg: bytes) -> str:
         """Keep a picture of a fault, letting the oldest go; returns its path in the folder. Raises OSError."""
-        time = utc(taken_ms * 1_000_000)
-        path = f"{channel}/{time:%Y-%m-%d}/{channel}_{time:%Y%m%dT%H%M%S}{taken_ms % 1000:03d}Z.jpg"
+        path = PictureName(channel, taken_ms).path
         self._write(path, jpeg)
         self._let_go()
         return path
@@ -67,14 +62,14 @@ class Evidence:
                 path.parent.rmdir()  # if it was the last of its day
             count, size = count - 1, size - path_bytes
 
-    def _pictures(self) -> list[tuple[str, Path, int]]:
+    def _pictures(self) -> list[tuple[int, Path, int]]:
         """Time, path and size of every picture of a fault."""
-        found: list[tuple[str, Path, int]] = []
+        found: list[tuple[int, Path, int]] = []
         for channel in self.folder.iterdir():
             if not CHANNEL_FOLDER.fullmatch(channel.name) or not channel.is_dir() or channel.is_symlink():
                 continue
             for path in channel.glob("*/*.jpg"):
-                match = _NAME.fullmatch(path.name)
-                if match is not None and match["channel"] == channel.name:
-                    found.append((match["time"], path, path.lstat().st_size))
+                name = PictureName.of_file(path.name)
+                if name is not None and name.channel == channel.name:
+                    found.append((name.taken_ms, path, path.lstat().st_size))
         return found

@@ -40,7 +40,7 @@ def run(config_path: Path) -> int:
 class _Validator:
     """The process's loop around a site."""
 
-    def __init__(self, context: Context, config_path: Path) -> None:
+    def __init__(self, context: Context[Config], config_path: Path) -> None:
         self._context = context
         self._config_path = config_path
 
@@ -73,7 +73,7 @@ class _Validator:
     def _subscriber(self, site: SiteValidator, loop: asyncio.AbstractEventLoop) -> Subscriber:
         config: Config = self._context.config
         settings = config.broker
-        address = BrokerAddress(settings.host, settings.port, settings.username, settings.password)
+        address = BrokerAddress(settings.host, settings.port, *settings.login("validator"))
         broker = PahoBroker(address, f"{config.site}-validator-segments", clock=self._context.clock)
         return Subscriber(broker, TOPICS, lambda messages: site.commit(messages, loop))
 

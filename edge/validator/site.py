@@ -16,6 +16,7 @@ from edge.config import Config
 from edge.decoding.process import PictureProcess
 from edge.events.catalog.validator import RejectReason
 from edge.recordings.newest import NewestKeyframes
+from edge.recordings.picture import PICTURES
 from edge.recordings.segment import SegmentName
 from edge.validator import feed, ledger, telling
 from edge.validator.evidence import Evidence
@@ -31,8 +32,6 @@ from edge.validator.watched import Pace, Reaction
 if TYPE_CHECKING:
     from edge.events.catalog import RecordingStarted
 
-PICTURES: Final = "pictures"
-"""Folder of the kept pictures, below `state_dir`."""
 REMEMBER_S: Final = 60.0
 _DECODER_REST_S: Final = 60.0
 _TICK_S: Final = 1.0

@@ -56,7 +56,7 @@ def run(config_path: Path, wish: Wish, *, json: bool, out: TextIO, err: TextIO |
     scope = _scope(config, wish)
     step_back(_NICE)
     try:
-        report = verify(config, scope, sample=wish.sample, progress=_progress(err))
+        report = verify(config, scope, sample=wish.sample, progress=progress_bar(err))
     except (StorageError, OSError) as error:
         words = f"{config.storage.root} cannot be verified: {error}"
         out.write(json_text.dumps({"ok": False, "error": words}) + "\n" if json else f"{printable(words)}\n")
@@ -130,14 +130,15 @@ def _scope(config: Config, wish: Wish) -> Scope:
     from_ms, to_ms = (None if text is None else _milliseconds(text, config) for text in (wish.from_, wish.to))
     if from_ms is not None and to_ms is not None and to_ms <= from_ms:
         raise ConfigError(f"--from {wish.from_} is not before --to {wish.to}")
-    return Scope(wish.channel, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms)
+    channels = frozenset() if wish.channel is None else frozenset((wish.channel,))
+    return Scope(channels, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms)
 
 
 def _milliseconds(text: str, config: Config) -> int:
     return round(parse_timestamp(read_time(text, config.zone)).timestamp() * 1000)
 
 
-def _progress(err: TextIO) -> Progress:
+def progress_bar(err: TextIO) -> Progress:
     """A bar that is there on terminals only and leaves nothing behind."""
     return Progress(
         TextColumn("{task.description}"),

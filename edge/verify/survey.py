@@ -28,11 +28,15 @@ Done = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is to be looked at: of one channel or all, segments that start in a time (UTC milliseconds)."""
+    """What is to be looked at: of some channels (none: of all), segments that start in a time (UTC milliseconds)."""
 
-    channel: str | None = None
+    channels: frozenset[str] = frozenset()
     from_ms: int = 0
     to_ms: int = 2**62
+
+    def has(self, channel: str) -> bool:
+        """Whether a channel is to be looked at."""
+        return not self.channels or channel in self.channels
 
     def days(self, day: str) -> tuple[int, int]:
         """The part of a day's folder that counts; empty where the day lies outside."""
@@ -62,7 +66,7 @@ class Survey:
             layout = tree.layout()
             folders = sorted({*self._on_disk(layout), *self._announced(layout)})
             found += [(folder, len(self._names(tree, folder, quiet=True))) for folder in folders]
-            if self.scope.channel is None:
+            if not self.scope.channels:
                 self.report.foreign += sum(layout.unknown_files.values())
         return found
 
@@ -122,9 +126,10 @@ class Survey:
     ) -> None:
         waits = name in self.announcements.waiting(name.channel)
         if announced is None:  # announced since the folder was listed, or just about to be
+            growing = self.announcements.growing(name)  # asked first: a segment is announced as it ceases to grow
             announced = self.announcements.waiting(name.channel, fresh=True).get(name)
             waits = announced is not None
-            if announced is None and self.announcements.growing(name):
+            if announced is None and growing:
                 self.report.waiting += 1
                 return
         try:
@@ -184,11 +189,11 @@ class Survey:
         end_ms = min(max(self.now_ms, day_start_ms(last)) + 1, self.scope.to_ms)
         for channel in self.announcements.channels():
             first_ms = self.announcements.first_ms(channel)
-            if first_ms is None or self.scope.channel not in {None, channel}:
+            if first_ms is None or not self.scope.has(channel):
                 continue
             for time_ms in range(max(first_ms, self.scope.from_ms) // DAY_MS * DAY_MS, end_ms, DAY_MS):
                 yield channel, day_of(time_ms)
 
     def _counts(self, channel: str, day: str) -> bool:
         from_ms, to_ms = self.scope.days(day)
-        return self.scope.channel in {None, channel} and from_ms < to_ms
+        return self.scope.has(channel) and from_ms < to_ms

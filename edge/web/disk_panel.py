@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.config import RetentionConfig
+from edge.state.facts import Keeping
 from edge.state.views import DiskView
 from edge.words.times import Times
 
@@ -56,7 +56,7 @@ class DiskPanel:
 def disk_panel(
     disk: DiskView,
     names: Mapping[str, str],
-    retention: RetentionConfig,
+    keeping: Keeping,
     receipts: Sequence[tuple[int, Mapping[str, Any]]],
     times: Times,
 ) -> DiskPanel:
@@ -74,7 +74,7 @@ def disk_panel(
         short = f"{words.number(100 - next(part.width for part in parts if part.look == 'free'))} %"
     reaches = tuple(_reaches(disk, names, times))
     return DiskPanel(
-        tuple(parts), label, because, tuple(_lines(disk, retention, times)), short, reaches, deleted
+        tuple(parts), label, because, tuple(_lines(disk, keeping, times)), short, reaches, deleted
     )
 
 
@@ -102,11 +102,12 @@ def _because(disk: DiskView, times: Times) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _lines(disk: DiskView, retention: RetentionConfig, times: Times) -> list[str]:
+def _lines(disk: DiskView, keeping: Keeping, times: Times) -> list[str]:
     words, lines = times.words, []
     rate = disk.write_rate_bytes_s
     if rate and disk.state in {"ok", "low"}:
-        lines += [_full_in(disk, rate, retention, times), _keeps(disk, rate, retention, times)]
+        keeps = _keeps(disk, rate, keeping, times)
+        lines += [_full_in(disk, rate, keeping, times), *([keeps] if keeps else [])]
     if disk.protected_bytes:
         lines.append(words("page.disk_protected", size=words.size(disk.protected_bytes)))
     if disk.unknown_files:
@@ -117,31 +118,37 @@ def _lines(disk: DiskView, retention: RetentionConfig, times: Times) -> list[str
     return lines
 
 
-def _full_in(disk: DiskView, rate: float, retention: RetentionConfig, times: Times) -> str:
+def _full_in(disk: DiskView, rate: float, keeping: Keeping, times: Times) -> str:
     """When it is full: as full as retention lets it become, or to the last byte where nothing more can be deleted."""
     words = times.words
     if disk.hours_left is None:
         return words("page.disk_steady", rate=words.rate(rate * 8))
-    hours = disk.hours_left
-    if not disk.stuck:
-        hours = min(hours, max(0.0, _until_limit_bytes(disk, retention)) / rate / 3600)
+    hours, room_bytes = disk.hours_left, _until_limit_bytes(disk, keeping)
+    to_the_last = bool(disk.stuck) or room_bytes is None
+    if room_bytes is not None and not disk.stuck:
+        hours = min(hours, max(0.0, room_bytes) / rate / 3600)
     left = words.days(hours / 24) if hours >= 48 else words.duration(hours * 3600)
-    return words("page.disk_full_in" if disk.stuck else "page.disk_full_then", left=left, rate=words.rate(rate * 8))
+    return words("page.disk_full_in" if to_the_last else "page.disk_full_then", left=left, rate=words.rate(rate * 8))
 
 
-def _keeps(disk: DiskView, rate: float, retention: RetentionConfig, times: Times) -> str:
+def _keeps(disk: DiskView, rate: float, keeping: Keeping, times: Times) -> str | None:
     """By retention's forecast for channels without limits of their own, or as far as the disk alone tells."""
-    words = times.words
-    room_bytes = max(0.0, (disk.recordings_bytes or 0) + _until_limit_bytes(disk, retention))
-    days = max(disk.forecast_days.values(), default=room_bytes / rate / 86_400)
-    return words("page.disk_keeps", days=words.days(days), promise=words.days(retention.promise_days))
+    words, room_bytes = times.words, _until_limit_bytes(disk, keeping)
+    days = max(disk.forecast_days.values(), default=None)
+    if days is None and room_bytes is not None:
+        days = max(0.0, (disk.recordings_bytes or 0) + room_bytes) / rate / 86_400
+    if days is None or keeping.promise_days is None:
+        return None
+    return words("page.disk_keeps", days=words.days(days), promise=words.days(keeping.promise_days))
 
 
-def _until_limit_bytes(disk: DiskView, retention: RetentionConfig) -> float:
-    """What may still be filled before the oldest have to make room."""
+def _until_limit_bytes(disk: DiskView, keeping: Keeping) -> float | None:
+    """What may still be filled before the oldest have to make room; None where the limits are not known here."""
+    if keeping.max_used_percent is None or keeping.min_free_bytes is None:
+        return None
     total = disk.total_bytes or 0
     free = disk.free_bytes if disk.free_bytes is not None else total - (disk.used_bytes or 0)
-    reserve = max(retention.min_free_bytes, total * (1 - retention.max_used_percent / 100))
+    reserve = max(keeping.min_free_bytes, total * (1 - keeping.max_used_percent / 100))
     return free - reserve
 
 

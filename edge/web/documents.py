@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from edge.state.hq_link import HqStatus
 from edge.state.views import About, ChannelStatus, DiskState, Health, ProcessStatus, Severity
 from edge.web.fields import Bytes, Count, Seconds, Time
 from edge.web.keeping import DiskDocument, ProtectedDocument
@@ -48,7 +49,24 @@ class HealthDocument(Struct, frozen=True):
     processes: dict[str, ProcessStatus]
     channels: ChannelTotals | None
     disk: DiskSummary | None
-    hq_link: Annotated[Literal["unknown"], Meta(description="Not watched yet.")]
+    hq_link: Annotated[
+        HqStatus | Literal["none", "unknown"],
+        Meta(
+            description="`none`: no headquarters is configured; `waiting`: no ack was heard yet; `linked`; `behind`:"
+            " many events wait; `silent`: events wait and nothing was acknowledged for a minute; `unknown` while it"
+            " starts."
+        ),
+    ]
+
+
+class HqLinkDocument(Struct, frozen=True):
+    """The way to headquarters, by what it has acknowledged."""
+
+    status: HqStatus
+    held: Annotated[int, Meta(ge=0, description="Events of the present epochs that are acknowledged.")]
+    newest: Annotated[int, Meta(ge=0, description="How many there are.")]
+    last_ack: Annotated[Time | None, Meta(description="When headquarters said so last.")]
+    waiting_since: Annotated[Time | None, Meta(description="Since when events wait without an ack.")]
 
 
 class ProcessHealthDocument(Struct, frozen=True):
@@ -164,6 +182,7 @@ class SiteDocument(Struct, frozen=True):
     channels: list[ChannelDocument]
     processes: list[ProcessDocument]
     disk: DiskDocument
+    hq_link: Annotated[HqLinkDocument | None, Meta(description="Null where no headquarters is configured.")]
 
 
 class ChannelsDocument(Struct, frozen=True):

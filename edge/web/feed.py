@@ -10,10 +10,9 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from edge.journal.arrival import Entry
-from edge.journal.store import Journal
 
 KEEP: Final = 1_000
 PIECE: Final = 500
@@ -39,13 +38,21 @@ class Wanted:
         )
 
 
+class Entries(Protocol):
+    """What a feed reads when it no longer has in memory what a client has not seen."""
+
+    def entries(self, *, after: int, limit: int) -> Sequence[Entry]:
+        """The first entries after a position."""
+        ...
+
+
 class Feed:
     """Tells clients of new entries, and of a state that is seen differently; all but `add` for the loop's thread.
 
     `look` gives what is seen of the site: a value that differs whenever pages would, and the text of a `state` message.
     """
 
-    def __init__(self, journal: Callable[[], Journal], look: Callable[[], tuple[object, bytes]]) -> None:
+    def __init__(self, journal: Callable[[], Entries], look: Callable[[], tuple[object, bytes]]) -> None:
         self._journal = journal
         self._look = look
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -44,11 +44,12 @@ class HealthAnswer:
 def health_document(site: Site) -> doc.HealthDocument:
     """The health of a site, also while it starts."""
     try:
-        return written.health(site.config.site, site.live.view())
+        view = site.live.view()
+        return written.health(site.facts.site, view, site.hq_link(view))
     except NotReady:
         starting = doc.TroubleDocument("down", "process", "web", "starting", None)
         time = written.time_text(site.live.now_ms())
-        return doc.HealthDocument("starting", site.config.site, time, [starting], {}, None, None, "unknown")
+        return doc.HealthDocument("starting", site.facts.site, time, [starting], {}, None, None, "unknown")
 
 
 @get(

@@ -15,7 +15,6 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from edge.config import Config
 from edge.recordings.picture import PICTURES, REFERENCE, PictureName
 from edge.web.asked import known_channel
 from edge.web.live import LiveSite
@@ -107,7 +106,7 @@ def _picture(found: os.stat_result) -> KeptPicture | None:
 def evidence_picture(
     request: Request[Any, Any, Any],
     live: NamedDependency[LiveSite],
-    config: NamedDependency[Config],
+    kept: NamedDependency[KeptPictures],
     channel_id: FromPath[str],
     name: FromPath[str],
 ) -> Response[bytes]:
@@ -115,7 +114,7 @@ def evidence_picture(
     wanted = PictureName.of_file(name)
     found = None
     if wanted is not None and wanted.channel == known_channel(live, channel_id):
-        found = KeptPictures(config.state_dir).read_evidence(wanted)
+        found = kept.read_evidence(wanted)
     return _answer(request, found, cache=_NEVER_ANOTHER)
 
 
@@ -129,11 +128,11 @@ def evidence_picture(
 def reference_picture(
     request: Request[Any, Any, Any],
     live: NamedDependency[LiveSite],
-    config: NamedDependency[Config],
+    kept: NamedDependency[KeptPictures],
     channel_id: FromPath[str],
 ) -> Response[bytes]:
     """Serve the picture that the validator keeps anew every few hours while nothing is wrong."""
-    found = KeptPictures(config.state_dir).read_reference(known_channel(live, channel_id))
+    found = kept.read_reference(known_channel(live, channel_id))
     return _answer(request, found, cache=_ASK_AGAIN)
 
 

@@ -1,7 +1,8 @@
 """The last 24 hours of every channel as a strip, kept as it was drawn until there is news. Knows no request."""
 
+import threading
+from collections import OrderedDict
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
@@ -36,9 +37,17 @@ class Strips:
         return strip
 
 
-_STRIPS: Final[WeakKeyDictionary[LiveSite, Strips]] = WeakKeyDictionary()
+MOST_SITES: Final = 20
+"""Headquarters shows a thousand sites; whoever looks, looks at few of them."""
+_strips: Final[OrderedDict[LiveSite, Strips]] = OrderedDict()
+_mutex: Final = threading.Lock()
 
 
 def strips_of(live: LiveSite) -> Strips:
-    """The strips of a site, for as long as it is there."""
-    return _STRIPS.setdefault(live, Strips())
+    """The strips of a site, for as long as it is among those that were looked at lately."""
+    with _mutex:
+        found = _strips.setdefault(live, Strips())
+        _strips.move_to_end(live)
+        if len(_strips) > MOST_SITES:
+            _strips.popitem(last=False)
+    return found

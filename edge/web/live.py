@@ -13,7 +13,8 @@ from edge.clock import Clock
 from edge.errors import SaksiError
 from edge.events.messages import Heartbeat, Will
 from edge.journal.arrival import Entry
-from edge.state import SiteProjection, coverage, read_fact, site_view
+from edge.state import Fact, SiteProjection, coverage, read_fact, site_view
+from edge.state.last_day import LastDays
 from edge.state.views import ChannelSetting, ChannelView, SiteView, Span, Trouble
 
 OWN_PROCESS: Final = "web"
@@ -26,16 +27,38 @@ class NotReady(SaksiError):  # noqa: N818 - named for the state
     """The process has just started and does not know the site yet."""
 
 
+Apply = Callable[[SiteProjection, str, Fact], None]
+"""Folds what a process of a site, or of headquarters, said into the state of the site that is shown."""
+
+
+def _apply(state: SiteProjection, _site: str, fact: Fact) -> None:
+    state.apply(fact)
+
+
 class LiveSite:
-    """What the events of a site add up to; every method may be called from any thread."""
+    """What the events of a site add up to; every method may be called from any thread.
+
+    Figures of the last 24 hours may be `day_fresh_ms` old.
+    """
 
     def __init__(
-        self, settings: Sequence[ChannelSetting], expected_processes: Sequence[str], *, segment_s: int, clock: Clock
+        self,
+        settings: Sequence[ChannelSetting],
+        expected_processes: Sequence[str],
+        *,
+        segment_s: int,
+        clock: Clock,
+        own_process: str = OWN_PROCESS,
+        apply: Apply = _apply,
+        day_fresh_ms: int = 0,
     ) -> None:
+        self._own_process = own_process
+        self._apply = apply
         self._settings = tuple(settings)
         self._expected = tuple(expected_processes)
         self._segment_s = segment_s
         self._clock = clock
+        self._days = LastDays(day_fresh_ms)
         self._lock = threading.Lock()
         self._state: SiteProjection | None = None
         self._position = 0
@@ -66,6 +89,15 @@ class LiveSite:
         """The channels of the configuration."""
         return self._settings
 
+    @property
+    def expected_processes(self) -> tuple[str, ...]:
+        """The processes that the site is to have."""
+        return self._expected
+
+    def remove_listener(self, listener: Callable[[Sequence[Entry]], None]) -> None:
+        """Call `listener` no more."""
+        self._listeners = [one for one in self._listeners if one != listener]
+
     def add_listener(self, listener: Callable[[Sequence[Entry]], None]) -> None:
         """Have `listener` called after every change, on the changing thread, with the entries that were new."""
         self._listeners.append(listener)
@@ -84,10 +116,17 @@ class LiveSite:
             self._version += 1
         self._tell(())
 
-    def configure(self, settings: Sequence[ChannelSetting]) -> None:
-        """Take the channels of a configuration that was read again."""
+    def configure(
+        self,
+        settings: Sequence[ChannelSetting],
+        expected_processes: Sequence[str] | None = None,
+        segment_s: int | None = None,
+    ) -> None:
+        """Take the settings of a configuration that was read again; None leaves what there is."""
         with self._lock:
             self._settings = tuple(settings)
+            self._expected = self._expected if expected_processes is None else tuple(expected_processes)
+            self._segment_s = self._segment_s if segment_s is None else segment_s
             self._version += 1
         self._tell(())
 
@@ -97,7 +136,7 @@ class LiveSite:
             state = self._loaded()
             for entry in entries:
                 if entry.understood:
-                    state.apply(read_fact(entry.payload))
+                    self._apply(state, entry.site, read_fact(entry.payload))
                 self._position = entry.position
             self._version += 1
         self._tell(entries)
@@ -114,13 +153,13 @@ class LiveSite:
         """Wait until some process was heard; the broker tells at once which ones live."""
         return self._heard.wait(timeout_s)
 
-    def set_trouble(self, code: str, *, holds: bool) -> None:
-        """Say that `broker_away` or `journal_unavailable` holds from now on, or not any more."""
+    def set_trouble(self, code: str, *, holds: bool, since_ms: int | None = None) -> None:
+        """Say that `broker_away`, `journal_unavailable` or `hq_silent` holds since then or now, or not any more."""
         with self._lock:
             if holds == (code in self._own_troubles):
                 return
             if holds:
-                self._own_troubles[code] = Trouble("degraded", "events", "", code, self.now_ms(), {})
+                self._own_troubles[code] = Trouble("degraded", "events", "", code, since_ms or self.now_ms(), {})
             else:
                 del self._own_troubles[code]
             self._version += 1
@@ -148,12 +187,17 @@ class LiveSite:
         try:
             version = self._version
             view = site_view(
-                self._known(), self._settings, self._expected, self.now_ms(), segment_s=self._segment_s
+                self._known(),
+                self._settings,
+                self._expected,
+                self.now_ms(),
+                segment_s=self._segment_s,
+                days=self._days,
             )
             own = tuple(self._own_troubles.values())
         finally:
             self._lock.release()
-        view = _as_seen_from_here(view, own)
+        view = _as_seen_from_here(view, own, self._own_process)
         self._cached = version, now_ns, view
         return view
 
@@ -187,15 +231,15 @@ class LiveSite:
             listener(entries)
 
 
-def _as_seen_from_here(view: SiteView, own: tuple[Trouble, ...]) -> SiteView:
+def _as_seen_from_here(view: SiteView, own: tuple[Trouble, ...], own_process: str) -> SiteView:
     """A view with the troubles that only this process knows; that it runs itself is seen from its answering."""
     processes = tuple(
         replace(one, status="online", since_ms=one.started_ms, stopped=None, detail=None)
-        if one.name == OWN_PROCESS and one.status != "online"
+        if one.name == own_process and one.status != "online"
         else one
         for one in view.processes
     )
-    theirs = [one for one in view.troubles if (one.about, one.subject) != ("process", OWN_PROCESS)]
+    theirs = [one for one in view.troubles if (one.about, one.subject) != ("process", own_process)]
     troubles = tuple(sorted((*own, *theirs), key=lambda one: one.severity != "down"))
     health, totals = view.health, view.totals
     if health != "down":

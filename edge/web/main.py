@@ -24,17 +24,22 @@ from edge.config import Config, load
 from edge.errors import ConfigError
 from edge.journal.errors import JournalUnavailable
 from edge.journal.ingest import Ingest
+from edge.journal.scope import Scope
 from edge.journal.store import Journal
 from edge.process import Context
 from edge.state import SiteProjection, SnapshotError, rebuild
+from edge.state.hq_link import HqLink
+from edge.web import hq_watch
 from edge.web.accounts import Accounts
 from edge.web.app import WebApp, create_app
+from edge.web.frame import Frame
+from edge.web.kept_pictures import KeptPictures
 from edge.web.live import LiveSite
 from edge.web.pictures import Pictures
 from edge.web.server import WebServer, listen
-from edge.web.site import Site, channel_settings
+from edge.web.settings import EXPECTED_PROCESSES, site_facts
+from edge.web.site import Site
 
-EXPECTED_PROCESSES: Final = ("recorder", "retention", "validator", "web")
 SNAPSHOT: Final = "site"
 SNAPSHOT_ENTRIES: Final = 20_000
 SNAPSHOT_S: Final = 600.0
@@ -56,23 +61,28 @@ def run(config_path: Path) -> int:
     """Serve the site of a configuration until told to stop; returns the exit status. Raises ConfigError."""
     config = load(config_path)
     clock = SystemClock()
-    app = create_app(new_site(config, clock))
+    app = create_app(new_site(config, clock), config)
     server = WebServer(app.asgi, listen(config.web.bind, config.web.port), before_stop=app.feed.close)
     return process.run("web", config, lambda context: Web(context, app, server, config_path).run(), clock=clock)
 
 
 def new_site(config: Config, clock: Clock) -> Site:
     """A site of which nothing is known yet."""
-    live = LiveSite(channel_settings(config), EXPECTED_PROCESSES, segment_s=config.storage.segment_s, clock=clock)
-    return Site(config, live, Pictures(config.storage.root, clock), clock)
+    facts = site_facts(config, EXPECTED_PROCESSES)
+    live = LiveSite(facts.channels, facts.expected_processes, segment_s=facts.segment_s, clock=clock)
+    frame = Frame(config.site, config.zone)
+    site = Site(facts, frame, live, clock, Pictures(config.storage.root, clock), KeptPictures(config.state_dir))
+    site.hq = None if config.hq is None else HqLink()
+    return site
 
 
 class Web:
     """The parts of the process that are not HTTP."""
 
-    def __init__(self, context: Context, app: WebApp, server: WebServer, config_path: Path) -> None:
+    def __init__(self, context: Context[Config], app: WebApp, server: WebServer, config_path: Path) -> None:
         self._context = context
         self._app = app
+        self._config = app.config
         self._site = app.site
         self._server = server
         self._config_path = config_path
@@ -83,7 +93,7 @@ class Web:
         """Work until told to stop; raises JournalDamaged and the like, after which the next start mends things."""
         self._context.on_reload(self._reload)
         self._server.start()
-        config = self._site.config
+        config = self._config
         _log.info("listening", address=f"http://{config.web.bind}:{self._server.port}/", auth=config.web.auth)
         try:
             journal = self._open_journal()
@@ -121,7 +131,7 @@ class Web:
 
     def _open_journal(self) -> Journal | None:
         """The journal; waits for a disk that takes nothing, None when told to stop meanwhile."""
-        url = f"sqlite:///{self._site.config.state_dir / 'journal.db'}"
+        url = f"sqlite:///{self._config.state_dir / 'journal.db'}"
         said = False
         while not self._context.stop.is_set():
             try:
@@ -157,20 +167,21 @@ class Web:
         self._site.live.show()
 
     def _broker(self) -> PahoBroker:
-        config = self._site.config
-        address = BrokerAddress(config.broker.host, config.broker.port, config.broker.username, config.broker.password)
+        config = self._config
+        address = BrokerAddress(config.broker.host, config.broker.port, *config.broker.login("web"))
         return PahoBroker(address, f"{config.site}-web-journal", clock=self._context.clock)
 
     def _ingest(self, journal: Journal, broker: Broker) -> Ingest:
         live = self._site.live
         ingest = Ingest(
             journal,
-            self._site.config.site,
+            Scope.local(self._config.site),
             self._context.outbox,
             self._context.clock,
             fold=live.fold,
-            hear=live.hear,
+            hear=lambda _site, process, message, at_ms: live.hear(process, message, at_ms),
             publish=broker.publish,
+            acked=None if self._site.hq is None else hq_watch.follow(self._site.hq, live),
         )
         self._site.ingest = ingest
         self._context.add_metric("journal", lambda: dict(ingest.metrics()))
@@ -183,6 +194,7 @@ class Web:
             now_ns = clock.monotonic_ns()
             heard_ns = now_ns if broker.connected else heard_ns
             self._site.live.set_trouble("broker_away", holds=now_ns - heard_ns > _AWAY_S * 1e9)
+            hq_watch.look(self._site)
             try:
                 ingest.tick()
                 self._save_snapshot(journal, least=SNAPSHOT_ENTRIES)
@@ -208,7 +220,7 @@ class Web:
 
     def _reload(self) -> None:
         """Take the channels, accounts and tokens of the configuration as it is now."""
-        site, before = self._site, self._site.config
+        site, before = self._site, self._config
         try:
             config = load(self._config_path)
             web = before.web.model_copy(update={"users": config.web.users, "tokens": config.web.tokens})
@@ -220,8 +232,10 @@ class Web:
         if config.model_dump(exclude=_RELOADED) != before.model_dump(exclude=_RELOADED):
             _log.warning("restart_needed", next="other settings take effect when edge web is restarted")
         taken = {"channels": config.channels, "timezone": config.timezone, "web": web}
-        site.config = before.model_copy(update=taken)
-        site.live.configure(channel_settings(config))
+        self._config = before.model_copy(update=taken)
+        site.facts = site_facts(self._config, EXPECTED_PROCESSES)
+        site.frame = Frame(config.site, self._config.zone)
+        site.live.configure(site.facts.channels)
         _log.info("configuration_reloaded", channels=len(config.channels))
 
 

@@ -65,7 +65,7 @@ class SiteCollector:
         yield from _processes(view.processes)
         yield from _disk(view.disk)
         if self._site.ingest is not None:
-            yield from _journal(self._site.ingest.metrics())
+            yield from journal_metrics(self._site.ingest.metrics())
 
 
 def _channels(view: SiteView) -> Iterator[Metric]:
@@ -93,7 +93,8 @@ def _disk(disk: DiskView) -> Iterator[Metric]:
             yield GaugeMetricFamily(name, words, value)
 
 
-def _journal(counts: Mapping[str, int]) -> Iterator[Metric]:
+def journal_metrics(counts: Mapping[str, int]) -> Iterator[Metric]:
+    """What an ingest counts, as metrics."""
     for name, value in counts.items():
         if name in _GAUGES:
             yield GaugeMetricFamily(f"saksi_journal_{name}", f"As it is now: {name}.", value)

@@ -44,15 +44,15 @@ def _words(operation: dict[str, Any]) -> str:
     return f"<p>{words}</p>" + (f"<ul>{listed}</ul>" if listed else "")
 
 
-def openapi_config() -> OpenAPIConfig:
+def openapi_config(title: str) -> OpenAPIConfig:
     """How the document is made."""
     schemes: dict[str, SecurityScheme | Reference] = {
         "token": SecurityScheme(type="http", scheme="bearer", description="A token of `web.tokens`.")
     }
     return OpenAPIConfig(
-        title="Saksi, a site",
+        title=title,
         version=version("saksi"),
-        description="What a site records, and whether it does. Errors are problem+json; times RFC 3339.",
+        description="What is recorded, and whether it is. Errors are problem+json; times RFC 3339.",
         path="/schema",
         render_plugins=[ListPage(), JsonRenderPlugin(), YamlRenderPlugin()],
         components=Components(security_schemes=schemes),

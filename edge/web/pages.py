@@ -9,16 +9,15 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
-from edge.config import Config
 from edge.events.catalog import EVENTS
 from edge.events.values import CHANNEL_PATTERN, LEVEL_PATTERN
 from edge.journal.arrival import Entry
-from edge.journal.store import Journal
 from edge.state.views import SiteView
 from edge.web import disk_panel, panels, protecting, verdicts
 from edge.web.assets import Assets
 from edge.web.days import day_of
 from edge.web.door import Door, safe_path
+from edge.web.frame import Frame
 from edge.web.happenings import NOTABLE, Happening, happening, is_no_news
 from edge.web.last_day import strips_of
 from edge.web.live import LiveSite
@@ -26,9 +25,13 @@ from edge.web.paging import Place
 from edge.web.problem import Problem, ProblemError
 from edge.web.receipts import receipts
 from edge.web.rendering import Reader, language_of
+from edge.web.site import Site
+from edge.web.site_journal import SiteJournal
 from edge.web.strips import Stretch, bars, stretches, told
 from edge.words.catalog import Words
-from edge.words.site import channel_statement, summary
+from edge.words.fleet import away_summary
+from edge.words.hq_link import HqWords, hq_words
+from edge.words.site import Summary, channel_statement, summary
 from edge.words.times import Times
 
 NEWEST: Final = 20
@@ -41,8 +44,8 @@ SOME: Final = 16
 """From more channels than this on tiles are as small as they can be read."""
 
 _Live = NamedDependency[LiveSite]
-_Config = NamedDependency[Config]
-_Journal = NamedDependency[Journal]
+_Site = NamedDependency[Site]
+_Journal = NamedDependency[SiteJournal]
 _Assets = NamedDependency[Assets]
 _Door = NamedDependency[Door]
 _Asked = Request[Any, Any, Any]
@@ -50,17 +53,17 @@ _MOST_POSITION: Final = 2**63 - 1
 
 
 @get("/", include_in_schema=False, sync_to_thread=True)
-def site_page(request: _Asked, live: _Live, config: _Config, journal: _Journal, assets: _Assets) -> Response[str]:
+def site_page(request: _Asked, site: _Site, live: _Live, journal: _Journal, assets: _Assets) -> Response[str]:
     """The site at a glance."""
     view = live.view()
-    reader = _reader(request, config, view.now_ms)
+    reader = reader_of(request, site.frame, view.now_ms)
     times = reader.times
     strips = strips_of(live)
     return reader.page(
         "site.html",
-        site_id=config.site,
         assets=assets,
-        summary=summary(view, times),
+        summary=_summary(site, view, times),
+        hq=_hq(site, view, times),
         view=view,
         counts=_counts(view),
         crowd="few" if len(view.channels) <= FEW else "some" if len(view.channels) <= SOME else "many",
@@ -69,22 +72,23 @@ def site_page(request: _Asked, live: _Live, config: _Config, journal: _Journal, 
         notes={one.id: panels.note(one, times) for one in view.channels},
         disk=disk_panel.disk_panel(
             view.disk,
-            {one.id: one.name for one in live.settings},
-            config.retention,
+            site.facts.names,
+            site.facts.keeping,
             receipts(journal, disk_panel.LATELY) or (),
             times,
         ),
         processes_well=sum(one.status == "online" for one in view.processes),
-        happenings=_happenings(journal, live, config, times, NEWEST),
+        happenings=_happenings(journal, live, site, times, NEWEST),
         only_channel="",
+        pictured=site.pictures is not None,
     )
 
 
 @get("/channels/{channel_id:str}", include_in_schema=False, sync_to_thread=True)
 def channel_page(
     request: _Asked,
+    site: _Site,
     live: _Live,
-    config: _Config,
     journal: _Journal,
     assets: _Assets,
     channel_id: FromPath[str],
@@ -95,7 +99,7 @@ def channel_page(
     channel = next((one for one in view.channels if one.id == channel_id), None)
     if channel is None:
         raise ProblemError(404, "no_such_channel", "there is no such channel in the configuration")
-    reader = _reader(request, config, view.now_ms)
+    reader = reader_of(request, site.frame, view.now_ms)
     times, words = reader.times, reader.words
     shown = day_of(day, times)
     found = stretches(live.coverage(channel.id, shown.start_ms, shown.end_ms))
@@ -103,9 +107,9 @@ def channel_page(
     share = _share(found, times)
     return reader.page(
         "channel.html",
-        site_id=config.site,
         assets=assets,
-        summary=summary(view, times),
+        summary=_summary(site, view, times),
+        hq=_hq(site, view, times),
         channel=channel,
         statement=channel_statement(channel, times),
         facts=panels.facts(channel, times),
@@ -115,18 +119,19 @@ def channel_page(
         line_label=words("page.line_label", day=times.day(shown.day), share=share, count=len(lacks)),
         lacks=[_lack(one, times) for one in reversed(lacks[-MOST_LACKS:])],
         more_lacks=max(0, len(lacks) - MOST_LACKS),
-        happenings=_happenings(journal, live, config, times, OF_CHANNEL, channel=channel.id),
+        happenings=_happenings(journal, live, site, times, OF_CHANNEL, channel=channel.id),
         only_channel=channel.id,
-        kept=protecting.protect_panel(request, channel, shown, times),
-        judged=verdicts.verdict_panel(journal, config, channel.id, times),
+        pictured=site.pictures is not None,
+        kept=protecting.protect_panel(request, site, channel, shown, times),
+        judged=verdicts.verdict_panel(journal, site.kept, channel.id, times),
     )
 
 
 @get("/events", include_in_schema=False, sync_to_thread=True)
 def events_page(
     request: _Asked,
+    site: _Site,
     live: _Live,
-    config: _Config,
     journal: _Journal,
     assets: _Assets,
     kind: Annotated[str, QueryParameter(name="type", pattern=rf"^$|{LEVEL_PATTERN}")] = "",
@@ -136,11 +141,11 @@ def events_page(
 ) -> Response[str]:
     """Events as sentences, a page at a time, newest first."""
     view = live.view()
-    reader = _reader(request, config, view.now_ms)
+    reader = reader_of(request, site.frame, view.now_ms)
     times = reader.times
     types: Sequence[str] = NOTABLE if not kind else () if kind == "all" else (kind,)
     channels = (channel,) if channel else ()
-    forward = after is not None
+    forward, turned = after is not None, before is not None or after is not None
     entries = journal.entries(
         after=after or 0, before=before, limit=ROWS + 1, newest_first=not forward, event_types=types, channels=channels
     )
@@ -148,14 +153,14 @@ def events_page(
     if forward:
         entries.reverse()
     shown = [one for one in entries if kind or not is_no_news(one, live.lacks, times.now_ms)]
-    rows = _in_words(shown, live, config, times)
+    rows = _in_words(shown, live, site, times)
     query = {name: value for name, value in (("type", kind), ("channel", channel)) if value}
-    place = Place(query, entries, more=more, forward=forward, turned=before is not None or forward)
+    place = Place(f"{site.frame.base}/events", query, entries, more=more, forward=forward, turned=turned)
     return reader.page(
         "events.html",
-        site_id=config.site,
         assets=assets,
-        summary=summary(view, times),
+        summary=_summary(site, view, times),
+        hq=_hq(site, view, times),
         pace="still" if place.turned else "live",
         rows=[(day, list(found)) for day, found in groupby(rows, lambda one: times.local(one.time_ms).date())],
         kinds=_kinds(reader.words),
@@ -171,8 +176,7 @@ def events_page(
 @get("/login", include_in_schema=False, sync_to_thread=False, opt={"open": True})
 def login_page(
     request: _Asked,
-    live: _Live,
-    config: _Config,
+    frame: NamedDependency[Frame],
     assets: _Assets,
     door: _Door,
     next_path: Annotated[str, QueryParameter(name="next", max_length=4000)] = "/",
@@ -180,14 +184,13 @@ def login_page(
     wait_s: Annotated[int, QueryParameter(ge=0, le=86_400)] = 0,
 ) -> Response[str]:
     """The form to log in with."""
-    reader = _reader(request, config, live.now_ms())
+    reader = reader_of(request, frame, request.app.state.clock.wall_ns() // 1_000_000)
     words = reader.words
     text = ""
     if words.has(f"login.{problem}"):
         text = words(f"login.{problem}", wait=words.duration(max(10, wait_s)))
     return reader.page(
         "login.html",
-        site_id=config.site,
         assets=assets,
         pace="still",
         problem=text,
@@ -198,14 +201,13 @@ def login_page(
 
 def error_page(request: _Asked, problem: Problem) -> Response[str]:
     """A problem for people: what it is, what to do, and in small what a program would be told."""
-    site = request.app.state.site
-    reader = _reader(request, site.config, site.clock.wall_ns() // 1_000_000)
+    state = request.app.state
+    reader = reader_of(request, state.frame_of(request), state.clock.wall_ns() // 1_000_000)
     words = reader.words
     known = problem.status if words.has(f"problem.{problem.status}") else 500 if problem.status >= 500 else 400
     return reader.page(
         "problem.html",
-        site_id=site.config.site,
-        assets=request.app.state.assets,
+        assets=state.assets,
         status=problem.status,
         pace="waiting" if problem.status == 503 else "still",
         heading=words(f"problem.{known}"),
@@ -214,9 +216,21 @@ def error_page(request: _Asked, problem: Problem) -> Response[str]:
     )
 
 
-def _reader(request: _Asked, config: Config, now_ms: int) -> Reader:
+def reader_of(request: _Asked, frame: Frame, now_ms: int) -> Reader:
+    """Who looks at a page of this frame."""
     words = Words(language_of(request))
-    return Reader(request, words, Times(words, config.zone, now_ms))
+    return Reader(request, words, Times(words, frame.zone, now_ms), frame)
+
+
+def _summary(site: Site, view: SiteView, times: Times) -> Summary:
+    """The top of a page of a site; at headquarters a site that is away cannot speak for itself."""
+    line = site.line()
+    return (away_summary(line, times) if line is not None else None) or summary(view, times)
+
+
+def _hq(site: Site, view: SiteView, times: Times) -> HqWords | None:
+    link = site.hq_link(view)
+    return None if link is None else hq_words(link, times)
 
 
 def _counts(view: SiteView) -> list[tuple[str, int]]:
@@ -232,7 +246,7 @@ def _counts(view: SiteView) -> list[tuple[str, int]]:
 
 
 def _happenings(
-    journal: Journal, live: LiveSite, config: Config, times: Times, limit: int, *, channel: str | None = None
+    journal: SiteJournal, live: LiveSite, site: Site, times: Times, limit: int, *, channel: str | None = None
 ) -> list[Happening]:
     """The newest that matter: for what is over already, more are read."""
     channels = (channel,) if channel else ()
@@ -247,12 +261,12 @@ def _happenings(
         if len(found) >= limit or len(entries) < wanted:
             break
         before = entries[-1].position
-    return _in_words(found, live, config, times)
+    return _in_words(found, live, site, times)
 
 
-def _in_words(entries: Sequence[Entry], live: LiveSite, config: Config, times: Times) -> list[Happening]:
+def _in_words(entries: Sequence[Entry], live: LiveSite, site: Site, times: Times) -> list[Happening]:
     """Newest first by their own times: what was sent again arrives late, and is told where it happened."""
-    names = {one.id: one.label for one in config.channels}
+    names = site.facts.names
     return sorted((happening(entry, names, times, live.lacks) for entry in entries), key=lambda one: -one.time_ms)
 
 
@@ -277,5 +291,6 @@ def _lack(one: Stretch, times: Times) -> dict[str, object]:
     }
 
 
-routes: Final = [site_page, channel_page, events_page, login_page]
+routes: Final = [site_page, channel_page, events_page]
+login_routes: Final = [login_page]
 template_config: Final = None

@@ -7,15 +7,16 @@ from edge.journal.arrival import Entry
 
 
 class Place:
-    """A page of events, newest first: the addresses of its neighbours, None where there is none.
+    """A page of events, newest first, at a path: the addresses of its neighbours, None where there is none.
 
     `more` says that the journal holds more in the direction that was read in, which is `forward` for what is newer;
     `turned` that this is not the page that one begins at.
     """
 
     def __init__(
-        self, query: Mapping[str, str], entries: Sequence[Entry], *, more: bool, forward: bool, turned: bool
+        self, path: str, query: Mapping[str, str], entries: Sequence[Entry], *, more: bool, forward: bool, turned: bool
     ) -> None:
+        self._path = path
         self._query = query
         self.turned = turned
         first, last = (entries[0].position, entries[-1].position) if entries else (0, 0)
@@ -25,4 +26,4 @@ class Place:
 
     def _address(self, **place: int) -> str:
         query = urlencode({**self._query, **place})
-        return f"/events?{query}" if query else "/events"
+        return f"{self._path}?{query}" if query else self._path

@@ -30,7 +30,14 @@ _DETAILS: Final = {
     413: "the request is larger than anything that this address takes",
 }
 
-_WIRE_NAMES: Final = {"types": "type", "channel_ids": "channel", "from_": "from", "last_event_id": "Last-Event-ID"}
+_WIRE_NAMES: Final = {
+    "types": "type",
+    "channel_ids": "channel",
+    "from_": "from",
+    "last_event_id": "Last-Event-ID",
+    "part": "q",
+    "in_state": "state",
+}
 
 _log = structlog.get_logger()
 
@@ -104,7 +111,7 @@ def _read(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, d
         return _problem(503, "journal_unavailable", detail), {"retry-after": _TRY_AGAIN_S}
     if not isinstance(error, HTTPException) or error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request_failed", method=request.method, path=request.scope["path"], exc_info=error)
-        return _problem(500, "internal", "this should not happen; the log of 'edge web' says more"), {}
+        return _problem(500, "internal", "this should not happen; the log of the process says more"), {}
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="saksi"'

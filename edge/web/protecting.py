@@ -16,6 +16,7 @@ from edge.web.api.given import GivenSite
 from edge.web.days import Day
 from edge.web.live import LiveSite
 from edge.web.problem import ProblemError, redirect
+from edge.web.site import Site
 from edge.web.strips import LEAST_PERCENT, Bar
 from edge.words.times import Times
 
@@ -54,7 +55,9 @@ class ProtectPanel:
     note: str
 
 
-def protect_panel(request: Request[Any, Any, Any], channel: ChannelView, day: Day, times: Times) -> ProtectPanel:
+def protect_panel(
+    request: Request[Any, Any, Any], site: Site, channel: ChannelView, day: Day, times: Times
+) -> ProtectPanel:
     """What is to be seen of a channel's protections by whoever asks."""
     words, query = times.words, request.query_params
     newest = sorted(channel.protected, key=lambda one: -one.start_ms)
@@ -65,7 +68,7 @@ def protect_panel(request: Request[Any, Any, Any], channel: ChannelView, day: Da
         rows=tuple(_kept(one, times) for one in newest[:SHOWN]),
         more=max(0, len(newest) - SHOWN),
         bars=tuple(_bar(one, day, times) for one in channel.protected if _lies_in(one, day)),
-        may=evidence.may_protect(request.scope.get("user")),
+        may=not site.frame.in_fleet and evidence.may_protect(request.scope.get("user")),
         problem=problem,
         start=query.get("start", "")[:8],
         end=query.get("end", "")[:8],
@@ -112,7 +115,7 @@ async def protect(
     form = await request.form()
     day, start, end, note = (_text(form.get(name)) for name in ("day", "start", "end", "note"))
     try:
-        from_ms, to_ms = _stretch(day, start, end, site.config.zone)
+        from_ms, to_ms = _stretch(day, start, end, site.facts.zone)
         made = await asyncio.to_thread(
             evidence.protect, site, request.scope["user"], channel_id, from_ms, to_ms, note
         )

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.journal.errors import JournalUnavailable
-from edge.journal.store import Journal
+from edge.web.site_journal import SiteJournal
 
 
-def receipts(journal: Journal, limit: int) -> list[tuple[int, Mapping[str, Any]]] | None:
+def receipts(journal: SiteJournal, limit: int) -> list[tuple[int, Mapping[str, Any]]] | None:
     """Time and data of the newest, newest first; None while the journal cannot be read."""
     try:
         entries = journal.entries(limit=limit, newest_first=True, event_types=("disk_pruned",))

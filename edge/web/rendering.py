@@ -13,6 +13,7 @@ from litestar.template.base import csrf_token
 from markupsafe import Markup, escape
 
 from edge.web.assets import Assets
+from edge.web.frame import Frame
 from edge.web.strips import Bar
 from edge.words.catalog import Words
 from edge.words.language import LANGUAGES, Language, choose, known
@@ -77,12 +78,13 @@ class Reader:
     request: Request[Any, Any, Any]
     words: Words
     times: Times
+    frame: Frame
 
     def page(
-        self, template: str, *, site_id: str, assets: Assets, summary: Summary | None = None, status: int = 200,
-        pace: Pace = "live", **values: object,
+        self, template: str, *, assets: Assets, summary: Summary | None = None, status: int = 200,
+        pace: Pace = "live", stream: str = "", **values: object,
     ) -> Response[str]:  # fmt: skip
-        """A page, whole."""
+        """A page, whole; `stream` is the address of its live stream, that of the site where none is given."""
         path: str = self.request.scope["path"]
         user = self.request.scope.get("user")
         text = _ENVIRONMENT.get_template(template).render(
@@ -92,7 +94,12 @@ class Reader:
             zone_name=self.times.local(self.times.now_ms).tzname(),
             languages=[(code, name, self._in(code)) for code, name in LANGUAGES.items()],
             path=path,
-            site_id=site_id,
+            frame=self.frame,
+            navigation=self._navigation(),
+            base=self.frame.base,
+            api=self.frame.api_base,
+            site_id=self.frame.name,
+            stream=stream or f"{self.frame.api_base}/events/stream?type=none",  # no event is called so: only `state`
             asset=assets.url,
             summary=summary,
             mood=summary.first.mood if summary else "waiting",
@@ -107,6 +114,13 @@ class Reader:
         if known(self.request.query_params.get("lang")):
             response.set_cookie(LANGUAGE_COOKIE, self.words.language, max_age=_YEAR_S, httponly=True)
         return response
+
+    def _navigation(self) -> list[tuple[str, str]]:
+        """Addresses and names of what the header leads to."""
+        frame, words = self.frame, self.words
+        fleet = [("/", words("page.fleet"))] if frame.in_fleet else []
+        pages = [(frame.home, words("page.site")), (f"{frame.base}/events", words("page.events"))]
+        return fleet + (pages if frame.is_site else [])
 
     def _in(self, language: Language) -> str:
         """This page in a language."""

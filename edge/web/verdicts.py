@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from edge.config import Config
 from edge.events.catalog import ChannelInvalid, ChannelValid
 from edge.events.envelope import Envelope
 from edge.events.errors import EnvelopeError, EventDataError
 from edge.events.values import parse_timestamp
 from edge.journal.arrival import Entry
-from edge.journal.store import Journal
 from edge.recordings.picture import PictureName
 from edge.web.kept_pictures import KeptPictures
+from edge.web.site_journal import SiteJournal
 from edge.words.times import Times
 
 SHOWN: Final = 20
@@ -64,12 +63,11 @@ class VerdictPanel:
         return bool(self.rows or self.reference)
 
 
-def verdict_panel(journal: Journal, config: Config, channel: str, times: Times) -> VerdictPanel:
-    """The pictures and verdicts of a channel of the configuration."""
+def verdict_panel(journal: SiteJournal, kept: KeptPictures | None, channel: str, times: Times) -> VerdictPanel:
+    """The verdicts of a channel of the configuration, and its pictures where they are `kept` on this machine."""
     entries = journal.entries(limit=_READ, newest_first=True, event_types=_TYPES, channels=(channel,))
     found = verdicts(entries)
-    kept = KeptPictures(config.state_dir)
-    reference = kept.reference(channel)
+    reference = kept.reference(channel) if kept is not None else None
     return VerdictPanel(
         rows=tuple(_row(one, channel, kept, times) for one in found[:SHOWN]),
         more=len(found) > SHOWN or len(entries) == _READ,
@@ -131,10 +129,10 @@ def _ended(one: Verdict, until_ms: int) -> Verdict:
     return Verdict(one.position, one.reason, one.since_ms, until_ms, one.measured, one.threshold, one.picture)
 
 
-def _row(one: Verdict, channel: str, kept: KeptPictures, times: Times) -> Row:
+def _row(one: Verdict, channel: str, kept: KeptPictures | None, times: Times) -> Row:
     words = times.words
     reason = words.of_code("picture", one.reason)
-    shown = one.picture if one.picture is not None and kept.evidence(one.picture) else None
+    shown = one.picture if kept is not None and one.picture is not None and kept.evidence(one.picture) else None
     shape = "offline" if one.reason in _UNSEEN else "picture_fault"
     return Row(
         position=one.position,

@@ -7,6 +7,7 @@ import msgspec
 
 from edge.clock import rfc3339
 from edge.events.messages import Protection
+from edge.state.hq_link import HqLinkView
 from edge.state.views import (
     AudioView,
     ChannelView,
@@ -56,7 +57,7 @@ def disk_summary(disk: DiskView) -> doc.DiskSummary:
     return doc.DiskSummary(disk.state, used, disk.hours_left)
 
 
-def health(site: str, view: SiteView) -> doc.HealthDocument:
+def health(site: str, view: SiteView, hq: HqLinkView | None) -> doc.HealthDocument:
     """Whether the site does its work."""
     return doc.HealthDocument(
         status=view.health,
@@ -66,7 +67,7 @@ def health(site: str, view: SiteView) -> doc.HealthDocument:
         processes={one.name: one.status for one in view.processes},
         channels=totals(view),
         disk=disk_summary(view.disk),
-        hq_link="unknown",
+        hq_link="none" if hq is None else hq.status,
     )
 
 
@@ -223,7 +224,14 @@ def _pruned(one: PrunedView) -> keeping.PrunedDocument:
     return keeping.PrunedDocument(time_text(one.at_ms), one.rule, one.segments, one.bytes)
 
 
-def site(name: str, timezone: str, view: SiteView, version: int, position: int) -> doc.SiteDocument:
+def hq_link(one: HqLinkView) -> doc.HqLinkDocument:
+    """The way to headquarters."""
+    return doc.HqLinkDocument(one.status, one.held, one.newest, time_or_none(one.acked_ms), time_or_none(one.since_ms))
+
+
+def site(
+    name: str, timezone: str, view: SiteView, version: int, position: int, hq: HqLinkView | None
+) -> doc.SiteDocument:
     """Everything about a site now."""
     return doc.SiteDocument(
         site=name,
@@ -238,6 +246,7 @@ def site(name: str, timezone: str, view: SiteView, version: int, position: int) 
         channels=[channel(one) for one in view.channels],
         processes=[process(one) for one in view.processes],
         disk=disk(view.disk),
+        hq_link=None if hq is None else hq_link(hq),
     )
 
 

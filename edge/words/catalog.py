@@ -3,13 +3,30 @@
 from dataclasses import dataclass
 from typing import Final
 
-from edge.words import english_events, english_pages, english_site, indonesian_events, indonesian_pages, indonesian_site
+from edge.words import (
+    english_events,
+    english_fleet,
+    english_pages,
+    english_site,
+    indonesian_events,
+    indonesian_fleet,
+    indonesian_pages,
+    indonesian_site,
+)
 from edge.words.language import Language
-from edge.words.quantities import days_words, duration_words, number_words, rate_words, size_words, span_words
+from edge.words.quantities import (
+    days_words,
+    duration_words,
+    number_words,
+    rate_words,
+    size_words,
+    span_words,
+    whole_words,
+)
 
 TEXTS: Final[dict[Language, dict[str, str]]] = {
-    "en": {**english_events.EVENTS, **english_site.SITE, **english_pages.PAGES},
-    "id": {**indonesian_events.EVENTS, **indonesian_site.SITE, **indonesian_pages.PAGES},
+    "en": {**english_events.EVENTS, **english_site.SITE, **english_pages.PAGES, **english_fleet.FLEET},
+    "id": {**indonesian_events.EVENTS, **indonesian_site.SITE, **indonesian_pages.PAGES, **indonesian_fleet.FLEET},
 }
 
 NAMED: Final = 3
@@ -51,6 +68,10 @@ class Words:
     def number(self, value: float, digits: int = 0) -> str:
         """A number with so many digits behind the mark."""
         return number_words(value, digits, self.language)
+
+    def whole(self, value: int) -> str:
+        """A whole number with its thousands marked: `48,211`."""
+        return whole_words(value, self.language)
 
     def figure(self, value: float) -> str:
         """A number with as many digits as it has: `25`, `12.5`."""

@@ -21,6 +21,12 @@ def number_words(value: float, digits: int, language: Language = "en") -> str:
     return text.replace(".", ",") if language == "id" else text
 
 
+def whole_words(value: int, language: Language = "en") -> str:
+    """A whole number with its thousands marked: `48,211`."""
+    text = f"{value:,}"
+    return text.replace(",", ".") if language == "id" else text
+
+
 def size_words(size_bytes: float, language: Language = "en") -> str:
     """Bytes as `30.2 MB`."""
     for scale, unit in _SIZES:

@@ -228,7 +228,8 @@ def _events(group: Sequence[Trouble], times: Times) -> Statement:
     key = f"events.{trouble.code}"
     if words.has(key):
         what = _since(key, trouble.since_ms, times)
-        return Statement(_mood(trouble), "offline", what, words(f"events.do.{trouble.code}"))
+        shape: ChannelStatus = "picture_fault" if trouble.code == "hq_silent" else "offline"
+        return Statement(_mood(trouble), shape, what, words(f"events.do.{trouble.code}"))
     if not words.has(f"{key}.many"):
         return _unknown(group, times)
     count = int(trouble.params.get("count", 0))

@@ -1,7 +1,6 @@
 """Bad input to the real commands: a sentence that names key, value and rule, an exit status, and nothing that crashes."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from acceptance_support import BROKER_CONFIGURATION, EDGE, Reel, assert_told_one_to_one, until
+from acceptance_support import BROKER_CONFIGURATION, EDGE, Reel, assert_told_one_to_one, printed_watch, until
 from demo_cameras import running_cameras
 from recording_site import recording_site
 
@@ -205,8 +204,8 @@ def test_secrets_are_in_no_output_event_log_file_or_process_list(start, tmp_path
             BROKER_CONFIGURATION,
             env={"SECRET_OF_CAMERA": "env-Secret55"},
         )
-        port = int(until(lambda: re.search(r"mosquitto_sub -h \S+ -p (\d+)", up.said()), said=up.said)[1])
-        watch = start("mosquitto_sub", "-p", port, "-v", "-t", "#") if listening(port) else None
+        options, port = printed_watch(up)
+        watch = start("mosquitto_sub", "-p", port, "-v", "-t", "#", env={"XDG_CONFIG_HOME": options}) if listening(port) else None
         until(lambda: watch.said().count("segment_written") >= 2 and "auth_failed" in watch.said(), 30, up.said)
         command_lines = "\n".join(" ".join(process.cmdline()) for process in up.tree())
         assert up.stop() == 0

@@ -24,6 +24,7 @@ from acceptance_support import (
     assert_told_one_to_one,
     environment,
     open_ports,
+    printed_watch,
     running,
     until,
 )
@@ -50,14 +51,15 @@ def occupied_1883():
 
 
 def broker_port(command) -> int:
-    return int(until(lambda: re.search(r"mosquitto_sub -h \S+ -p (\d+)", command.said()), 60, command.said)[1])
+    return printed_watch(command)[1]
 
 
-def watch(start, port: int):
+def watch(start, command):
     """`mosquitto_sub` as the command printed it, once the broker is there."""
+    options, port = printed_watch(command)
     with socket.socket() as probe:
         until(lambda: probe.connect_ex(("127.0.0.1", port)) == 0, 30)
-    return start("mosquitto_sub", "-p", port, "-v", "-t", "event/#")
+    return start("mosquitto_sub", "-p", port, "-v", "-t", "event/#", env={"XDG_CONFIG_HOME": options})
 
 
 def events(watching) -> list[tuple[str, dict]]:
@@ -88,11 +90,12 @@ def test_demo_takes_another_port_records_four_cameras_obeys_faults_stops_and_sta
         assert port != 1883
         for words in ("recordings", "events", "stop", "rtsp://demo:demo@127.0.0.1:", str(folder / "edge.yaml")):
             assert words in demo.said()
-        watching = watch(start, port)
+        watching = watch(start, demo)
         until(lambda demo=demo: demo.said().count('"recording"') >= 4, 60, demo.said)
         if run == 1:
             break_and_mend_a_camera(folder, watching)
             tail_as_printed(start, demo, folder)
+            report_says_how_the_cameras_are(watching, demo)
         everything = demo.tree()
         assert len(everything) >= 3 + len(PROCESSES)  # supervisor, cameras, broker beside them; decoders come and go
         ports = open_ports(everything)
@@ -118,11 +121,21 @@ def break_and_mend_a_camera(folder, watching) -> None:
     until(lambda: any("recording_started/lobby" in topic for topic, _ in events(watching)[before:]), 20)
 
 
+def report_says_how_the_cameras_are(watching, demo) -> None:
+    """The reporter, with the rights of its own user on the broker, tells of all four."""
+
+    def reported():
+        found = [event["data"]["report"] for topic, event in events(watching) if "/site_reported/" in topic]
+        return found and {one["id"] for one in found[-1]["channels"]} == FOUR
+
+    until(reported, 60, demo.said)
+
+
 def tail_as_printed(start, demo, folder) -> None:
     """The printed line that shows events in words works as it stands."""
     (line,) = re.findall(r"in words: (EDGE_BROKER_PORT=.*)", demo.said())
-    broker, _, *words = line.split()
-    tail = start(*EDGE, *words, env=dict([broker.split("=")]))
+    port, credentials, _, *words = line.split()
+    tail = start(*EDGE, *words, env=dict(one.split("=") for one in (port, credentials)))
     until(lambda: fault(folder, "gate", "drop") and "gate" in tail.said(), 30, tail.said)
     assert tail.stop() == 0
     print(tail.said())

@@ -35,11 +35,12 @@ class FakeWorld:
 
 
 class RealWorld:
-    def __init__(self, mosquitto) -> None:
+    def __init__(self, mosquitto, mqtt_version: str = "5") -> None:
         self.mosquitto = mosquitto
+        self.mqtt_version = mqtt_version
 
     def client(self, name: str, **options) -> Broker:
-        address = BrokerAddress("127.0.0.1", self.mosquitto.port)
+        address = BrokerAddress("127.0.0.1", self.mosquitto.port, mqtt_version=self.mqtt_version)
         return PahoBroker(address, name, clock=SystemClock(), reconnect_s=(1, 1), **options)
 
     def kill(self) -> None:
@@ -57,11 +58,11 @@ class RealWorld:
         client._client.socket().shutdown(socket.SHUT_RDWR)
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "5", "3.1.1"])
 def world(request):
     if request.param == "fake":
         return FakeWorld()
-    return RealWorld(request.getfixturevalue("mosquitto"))
+    return RealWorld(request.getfixturevalue("mosquitto"), request.param)
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from journal_site import CLOCK, Publisher, Web, rows, stored, until
 
-from edge.journal.store import Journal
-
 TESTS = Path(__file__).parents[1]
 
 WEB = f"""
@@ -18,7 +16,7 @@ import sys, time
 sys.path.insert(0, {str(TESTS)!r})
 from pathlib import Path
 from journal_site import Web
-Web(int(sys.argv[1]), Path(sys.argv[2])).begin()
+Web(int(sys.argv[1]), Path(sys.argv[2]), url=sys.argv[3], partition=int(sys.argv[4])).begin()
 Path(sys.argv[2], "up").touch()
 while True:
     time.sleep(1)
@@ -32,6 +30,7 @@ from edge.bus.subscriber import NotCommitted
 from edge.bus.outbox import Outbox
 from edge.clock import SystemClock
 from edge.journal.ingest import Ingest
+from edge.journal.scope import Scope
 from edge.journal.store import Journal
 from journal_events import message, payload
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -39,7 +38,7 @@ folder = Path(sys.argv[1])
 outbox = Outbox.open(folder / "web.outbox", site="jkt-001", process="web", clock=SystemClock())
 journal = Journal.open(f"sqlite:///{{folder / 'journal.db'}}", clock=SystemClock())
 folded = []
-ingest = Ingest(journal, "jkt-001", outbox, SystemClock(), fold=folded.extend, hear=print, publish=lambda *_: True)
+ingest = Ingest(journal, Scope.local("jkt-001"), outbox, SystemClock(), fold=folded.extend, hear=print, publish=lambda *_: True)
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
 batches = [[message(payload(n)) for n in range(first, first + 20)] for first in range(1, 2_001, 20)]
@@ -72,8 +71,8 @@ outbox.close()
 """
 
 
-def _run_until_killed(port: int, folder: Path, after_s: float) -> None:
-    command = [sys.executable, "-c", WEB, str(port), str(folder)]
+def _run_until_killed(port: int, folder: Path, place, after_s: float) -> None:
+    command = [sys.executable, "-c", WEB, str(port), str(folder), place.url, str(place.partition)]
     up = folder / "up"
     up.unlink(missing_ok=True)
     web = subprocess.Popen(command)
@@ -86,18 +85,18 @@ def _run_until_killed(port: int, folder: Path, after_s: float) -> None:
         web.wait()
 
 
-def test_web_killed_at_random_under_load_ends_with_every_event_once(mosquitto, tmp_path: Path) -> None:
+def test_web_killed_at_random_under_load_ends_with_every_event_once(mosquitto, tmp_path: Path, place) -> None:
     """Eight kills, some within the first batch after the start; nothing is acked that is not on the disk."""
     recorder = Publisher(mosquitto.port, tmp_path).begin()
     chance = random.Random(3)
     with recorder.under_load():
         for _ in range(8):
-            _run_until_killed(mosquitto.port, tmp_path, chance.uniform(0, 0.6))
-            journal = Journal.open(f"sqlite:///{tmp_path / 'journal.db'}", clock=CLOCK)
+            _run_until_killed(mosquitto.port, tmp_path, place, chance.uniform(0, 0.6))
+            journal = place.open(CLOCK)
             found = stored(journal)
             assert sum(one.count for one in journal.completeness()) == len(found)
             journal.close()
-    last = Web(mosquitto.port, tmp_path).begin()
+    last = Web(mosquitto.port, tmp_path, url=place.url, partition=place.partition).begin()
     until(lambda: last.holds(recorder.outbox) and last.holds(last.publisher.outbox), 60)
     until(lambda: last.ingest.metrics()["missing"] == 0)
     assert stored(last.journal) == rows(recorder.outbox) | rows(last.publisher.outbox)

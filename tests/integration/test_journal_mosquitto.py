@@ -29,7 +29,7 @@ def test_what_processes_say_is_in_the_journal(mosquitto, site) -> None:
     web, recorder = site(Web), site(Publisher)
     recorder.append(200)
     until(lambda: web.holds(recorder.outbox) and web.holds(web.publisher.outbox))
-    until(lambda: {name for name, *_ in web.heard} == {"web", "recorder"})
+    until(lambda: {name for _, name, *_ in web.heard} == {"web", "recorder"})
     assert stored(web.journal) == rows(recorder.outbox) | rows(web.publisher.outbox)
     assert [entry.position for entry in web.folded] == list(range(1, web.journal.newest_position() + 1))
     counts = web.ingest.metrics()

@@ -31,7 +31,7 @@ def served(folder, **web):
             ],
         }
     )
-    app = create_app(new_site(config, ManualClock((START_MS + 10_000) * 1_000_000)))
+    app = create_app(new_site(config, ManualClock((START_MS + 10_000) * 1_000_000)), config)
     server = WebServer(app.asgi, listen("127.0.0.1", 0), before_stop=app.feed.close)
     server.start()
     try:

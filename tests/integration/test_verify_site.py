@@ -198,7 +198,7 @@ def test_channel_and_time_bound_what_is_read(site: VerifiedSite):
         site.record(minute)
         site.record(minute, "dock")
     site.journal_all()
-    scope = Scope("lobby", START_MS + MINUTE_MS, START_MS + 3 * MINUTE_MS)
+    scope = Scope(frozenset({"lobby"}), START_MS + MINUTE_MS, START_MS + 3 * MINUTE_MS)
     assert verify(site.config, scope).checked == 2
     assert verify(site.config, Scope(from_ms=START_MS + 3 * MINUTE_MS)).checked == 2
     document = json.loads(command(site, json_wanted=True, from_="2026-11-23T07:01", to="2026-11-23T00:03:00Z")[1])

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from web_site import NAME, RunningSite, recording, running_site, segment, started, stopped
 
+from edge.events.catalog import SiteReported
+
 
 @pytest.fixture
 def site(tmp_path):
@@ -41,6 +43,17 @@ def test_site_document_tells_the_whole_state(site):
     assert [one["id"] for one in document["channels"]] == ["cam3", "cam0", "cam1", "cam2"]
     assert document["channels"][1]["name"] == NAME
     assert site.live.position == document["position"]
+
+
+def test_report_is_the_document_that_headquarters_gets(site):
+    """Every channel in the order of the configuration, in the model of `site_reported`."""
+    answer = get(site, "/api/report")
+    assert answer.headers["content-type"] == "application/json"
+    said = SiteReported.read(answer.json())
+    assert [one.id for one in said.report.channels] == [f"cam{number}" for number in range(4)]
+    assert [one.status for one in said.report.channels] == ["recording"] * 3 + ["offline"]
+    assert (said.status, said.report.timezone, said.report.left_out) == ("degraded", "Asia/Jakarta", ())
+    assert {one.process: one.missing for one in said.report.events} == {"recorder": 0}
 
 
 def test_channel_and_its_parts_are_found_and_others_are_not(site):
@@ -253,7 +266,7 @@ def test_openapi_document_holds_every_address_of_the_api(site):
     assert {
         "/health", "/health/{process}", "/metrics", "/api/site", "/api/channels", "/api/channels/{channel_id}",
         "/api/channels/{channel_id}/coverage", "/api/channels/{channel_id}/recordings", "/api/processes", "/api/disk",
-        "/api/livestreams", "/api/events", "/api/events/stream", "/api/completeness",
+        "/api/livestreams", "/api/events", "/api/events/stream", "/api/completeness", "/api/report",
     } <= set(document["paths"])  # fmt: skip
     assert "https://" not in json.dumps(document)
     assert "/api/events/stream" in get(site, "/schema").text

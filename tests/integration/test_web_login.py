@@ -178,7 +178,7 @@ def test_changed_password_ends_sessions_and_reload_takes_new_accounts(site: Runn
     with site.client() as client:
         log_in(client)
         assert client.get("/api/site").status_code == 200
-        config = site.app.site.config.web
+        config = site.app.config.web
         site.app.door.accounts = type(site.app.door.accounts)(config.model_copy(update={"users": {}}))
         assert client.get("/api/site").status_code == 401
 

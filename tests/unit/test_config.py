@@ -1,14 +1,21 @@
 """A right configuration: what is read from it, and the documents made from its models."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
-from edge.config import CameraUrl, load, mask, parse
-from edge.config.docs import configuration_example, configuration_markdown, configuration_schema
+from edge.config import CameraUrl, load, load_hq, mask, parse, parse_hq
+from edge.config.docs import (
+    configuration_example,
+    configuration_markdown,
+    configuration_schema,
+    hq_example,
+    hq_schema,
+)
 from edge.config.values import read_size, size_text
 from edge.errors import ConfigError
 
@@ -64,6 +71,8 @@ def test_example_file_equals_the_defaults():
     ("path", "text"),
     [
         ("deploy/edge.example.yaml", configuration_example()),
+        ("deploy/hq.example.yaml", hq_example()),
+        ("schemas/hq.schema.json", hq_schema()),
         ("docs/configuration.md", configuration_markdown()),
         ("schemas/config.schema.json", configuration_schema()),
     ],
@@ -71,6 +80,11 @@ def test_example_file_equals_the_defaults():
 def test_document_is_in_step_with_the_models(path, text):
     """What is committed is what the models say; `edge schemas` writes it again."""
     assert (ROOT / path).read_text() == text
+
+
+def test_example_of_headquarters_equals_the_defaults():
+    """The shipped example of hq.yaml changes nothing."""
+    assert load_hq(ROOT / "deploy/hq.example.yaml", {}) == parse_hq("site: hq", file="hq.yaml", folder=ROOT, environ={})
 
 
 def test_schema_takes_the_example_and_refuses_what_the_models_refuse():
@@ -83,16 +97,17 @@ def test_schema_takes_the_example_and_refuses_what_the_models_refuse():
 
 
 def test_commented_shapes_in_the_example_are_valid():
-    """Removing the # in front of users, tokens and http gives a file that is read."""
+    """Removing the # in front of users, tokens, http and home_assistant gives a file that is read."""
     text = EXAMPLE.read_text()
-    for key in ("http: null", "users: {}", "tokens: {}"):
+    for key in ("http: null", "home_assistant: null", "users: {}", "tokens: {}"):
         head, _, tail = text.partition(f"  {key}\n")
         lines = tail.split("\n")
-        while lines and lines[0].startswith("  # ") and not lines[0][4:].startswith("Programs"):
+        while lines and re.match(r"  # +\w+: ?", lines[0]):
             head += f"  {lines.pop(0)[4:]}\n"
         text = head + "\n".join(lines)
     config = read(text, LOBBY_PASSWORD="x")
     assert config.reporter.http is not None
+    assert config.reporter.home_assistant is not None
     assert list(config.web.users) == list(config.web.tokens) == ["NAME"]
 
 
@@ -104,7 +119,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path):
     config = load(path, {})
     assert config.state_dir == tmp_path / "state"
     assert config.storage.root == tmp_path / "recordings"
-    assert config.broker.password() == "hunter2"
+    assert config.broker.login("recorder")[1]() == "hunter2"
 
 
 @pytest.mark.parametrize(
@@ -124,8 +139,63 @@ def test_secret_file_that_cannot_be_used_names_key_and_path(tmp_path, data, mess
         path.write_bytes(data)
     config = read(SMALLEST + f"broker: {{password_file: '{path}'}}\n")
     with pytest.raises(ConfigError, match=message) as caught:
-        config.broker.password()
+        config.broker.login("recorder")[1]()
     assert str(caught.value).startswith(f'broker.password_file "{path}": ')
+
+
+def test_process_logs_in_with_its_own_file_of_the_credentials_folder(tmp_path):
+    """Each process is a user of its own; a file that is not there is named only when it is needed."""
+    (tmp_path / "recorder").write_text("hunter2\n")
+    broker = read(SMALLEST + f"broker: {{credentials_dir: '{tmp_path}'}}\n").broker
+    name, password = broker.login("recorder")
+    assert (name, password()) == ("recorder", "hunter2")
+    name, password = broker.login("web")
+    assert name == "web"
+    with pytest.raises(ConfigError, match=f'broker.credentials_dir "{tmp_path}/web": cannot be read'):
+        password()
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [("{}", (None, None)), ("{username: edge}", ("edge", None))],
+    ids=["anonymous", "name alone"],
+)
+def test_processes_share_a_name_where_no_credentials_folder_is_set(keys, expected):
+    """Without a folder every process logs in alike, or without a name."""
+    name, password = read(SMALLEST + f"broker: {keys}\n").broker.login("recorder")
+    assert (name, password()) == expected
+
+
+def test_commands_typed_beside_a_running_site_log_in_at_its_own_broker(tmp_path):
+    """`edge events` finds the passwords that `edge up --broker` made, unless the file says how to log in."""
+    path, own = tmp_path / "edge.yaml", tmp_path / "state" / "broker" / "credentials"
+    path.write_text(SMALLEST + "state_dir: state\n")
+    assert load(path, {}).broker.credentials_dir is None
+    own.mkdir(parents=True)
+    assert load(path, {}).broker.credentials_dir == own
+    path.write_text(SMALLEST + "state_dir: state\nbroker: {username: edge}\n")
+    assert load(path, {}).broker.credentials_dir is None
+
+
+def test_two_ways_to_log_in_are_refused():
+    """Which of them holds must not be a guess."""
+    with pytest.raises(ConfigError, match=r"broker\.credentials_dir .*: must be null beside username"):
+        read(SMALLEST + "broker: {username: edge, credentials_dir: /etc/saksi}\n")
+
+
+def test_supervisor_tells_port_and_credentials_whatever_is_configured():
+    """`edge up --broker` runs a broker of its own, with users of its own."""
+    text = SMALLEST + "broker: {port: 1884, username: edge}\n"
+    broker = read(text, EDGE_BROKER_PORT="2883", EDGE_BROKER_CREDENTIALS="/run/saksi").broker
+    assert (broker.port, broker.username, broker.credentials_dir) == (2883, None, Path("/run/saksi"))
+    assert read(text, EDGE_BROKER_CREDENTIALS="").broker.username == "edge"
+
+
+def test_link_to_headquarters_names_host_and_certificates(tmp_path):
+    """What `edge bridge-config` needs stands in one section, which is empty by default."""
+    assert read(SMALLEST).hq is None
+    link = read(SMALLEST + "hq: {host: hq.example, ca_file: /t/ca, cert_file: /t/crt, key_file: /t/key}\n").hq
+    assert (link.host, link.port, link.key_file) == ("hq.example", 8883, Path("/t/key"))
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ CASES = {
         'edge.yaml: channels[0].url "rtsp://***": must name a host: rtsp://user:password@HOST/path',
     ),
     "unknown key": (GOOD + "colour: hunter2\n", ("edge.yaml: colour: unknown key; known here: "
-        "site, timezone, state_dir, broker, storage, retention, validator, reporter, livestream, web, log, channels")),
+        "site, timezone, state_dir, broker, hq, storage, retention, validator, reporter, livestream, web, log, channels")),
     "misspelt key": (GOOD + "broker: {hots: x}\n", 'edge.yaml: broker.hots: unknown key; did you mean "host"?'),
     "password in the wrong place": (
         GOOD + "broker: {password: hunter2}\n",

@@ -6,6 +6,7 @@ from edge.events.errors import MessageError
 from edge.events.messages import (
     MESSAGES,
     Ack,
+    ChannelState,
     Heartbeat,
     ProtectCommand,
     ProtectReply,
@@ -39,8 +40,12 @@ SPELLINGS = {
         b'{"status":"offline","epoch":"01KAQFYK00N8TG6ZQ3V5M7W9XA","bdseq":12}',
     ),
     "ack": (
-        Ack(epoch=EPOCH, contiguous_to=5091),
-        b'{"epoch":"01KAQFYK00N8TG6ZQ3V5M7W9XA","contiguous_to":5091}',
+        Ack(epoch=EPOCH, contiguous_to=5091, time="2026-11-23T02:22:00.123Z"),
+        b'{"epoch":"01KAQFYK00N8TG6ZQ3V5M7W9XA","contiguous_to":5091,"time":"2026-11-23T02:22:00.123Z"}',
+    ),
+    "channel state": (
+        ChannelState(status="recording", recording=True, reason=None, since=None, time="2026-11-23T02:22:00.123Z"),
+        b'{"status":"recording","recording":true,"reason":null,"since":null,"time":"2026-11-23T02:22:00.123Z"}',
     ),
     "replay command": (
         ReplayCommand(transaction="t-1", epoch=EPOCH, from_=1, to=2),
@@ -80,7 +85,7 @@ def test_example_reads_back_as_itself(message):
 @EVERY_MESSAGE
 def test_missing_field_is_named_and_extra_one_ignored(message):
     """A message without what it must say is refused; one that says more is not."""
-    missing = "epoch" if "epoch" in message.example else "transaction"
+    missing = next(name for name in ("epoch", "transaction", "status") if name in message.example)
     assert message.read(message.example) == message.read(message.example | {"invented_later": 1})
     with pytest.raises(MessageError, match=f"^{message.name}: {missing}: Field required$"):
         message.read({name: value for name, value in message.example.items() if name != missing})

@@ -12,13 +12,14 @@ from edge.events.json_schema import event_file, event_schema, message_file, mess
 from edge.events.markdown import events_markdown
 from edge.events.messages import MESSAGES
 from edge.events.schemas import check, generate, write
-from edge.events.topics import TOPICS, EventTopic, parse
+from edge.events.topics import TOPICS, ChannelStateTopic, EventTopic, StateTopic, parse
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "schemas"
 EVERY_EVENT = pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 EVERY_MESSAGE = pytest.mark.parametrize("message", MESSAGES, ids=[message.name for message in MESSAGES])
-ASYNCAPI = yaml.safe_load(generate()["asyncapi.yaml"])
+GENERATED = generate()
+ASYNCAPI = yaml.safe_load(GENERATED["asyncapi.yaml"])
 
 
 def test_committed_schemas_are_in_step_with_the_models():
@@ -53,7 +54,7 @@ def test_stale_missing_and_left_over_files_are_named_and_brought_in_step(tmp_pat
 @EVERY_EVENT
 def test_example_of_event_obeys_its_schema(event):
     """The schema is valid itself, and the example is what it describes."""
-    schema = json.loads(generate()[event_file(event)])
+    schema = json.loads(GENERATED[event_file(event)])
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(json.loads(example(event).to_json()))
     assert [json.loads(example(event).to_json())] == schema["examples"]
@@ -62,7 +63,7 @@ def test_example_of_event_obeys_its_schema(event):
 @EVERY_MESSAGE
 def test_example_of_message_obeys_its_schema(message):
     """The same for the messages that are not events."""
-    schema = json.loads(generate()[message_file(message)])
+    schema = json.loads(GENERATED[message_file(message)])
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(message.example)
 
@@ -122,7 +123,7 @@ def test_every_reference_of_the_asyncapi_description_resolves():
     """References lead to a part of the description or to a generated schema."""
     for reference in references(ASYNCAPI):
         if reference.startswith("./"):
-            assert reference.removeprefix("./") in generate()
+            assert reference.removeprefix("./") in GENERATED
             continue
         node = ASYNCAPI
         for step in reference.removeprefix("#/").split("/"):
@@ -158,7 +159,7 @@ def test_operation_of_the_asyncapi_description_has_the_qos_and_retain_of_its_top
     """QoS and retain are those of the topic types."""
     operation = ASYNCAPI["operations"][name]
     kind = operation["channel"]["$ref"].rpartition("/")[2].removeprefix("hq_")
-    expected = {kind_of.kind: kind_of for kind_of in TOPICS}.get(kind, EventTopic)
+    expected = ({one.kind: one for one in TOPICS} | {"channel_state": ChannelStateTopic}).get(kind, EventTopic)
     assert (expected.qos, expected.retain) == (
         operation["bindings"]["mqtt"]["qos"],
         operation["bindings"]["mqtt"]["retain"],
@@ -170,7 +171,8 @@ def test_page_names_every_kind_of_topic_as_it_is_spelt():
     page = events_markdown()
     for kind in TOPICS:
         rows = re.findall(rf"^\| {kind.kind} \| `(.+?)` \| `(.+?)` \| (\d) \| (yes|no) \|$", page, re.MULTILINE)
-        [row] = [row for row in rows if row[0].endswith(kind.tail or "")]
+        tail = "<channel>" if kind is ChannelStateTopic else kind.tail or ">"
+        [row] = [row for row in rows if row[0].endswith(tail) and ("<channel>" in row[0]) <= (kind is not StateTopic)]
         address = re.sub("<.+?>", "a", row[0])
         assert isinstance(parse(address), kind)
         assert row[1].startswith(f"{kind.hq_root}/<site>/{kind.kind}/")

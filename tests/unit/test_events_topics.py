@@ -9,6 +9,7 @@ from edge.events.topics import (
     ANY,
     TOPICS,
     AckTopic,
+    ChannelStateTopic,
     CommandTopic,
     EventTopic,
     ProtectReplyTopic,
@@ -25,6 +26,8 @@ SPELLINGS = {
     "cctv/event/event/web/events_missing/_": EventTopic("web", "events_missing", site="event"),
     "state/recorder": StateTopic("recorder"),
     "cctv/jkt-001/state/recorder": StateTopic("recorder", "jkt-001"),
+    "state/reporter/lobby": ChannelStateTopic("lobby"),
+    "cctv/jkt-001/state/reporter/lobby": ChannelStateTopic("lobby", "jkt-001"),
     "command/recorder/replay": CommandTopic("recorder"),
     "hq/jkt-001/command/recorder/replay": CommandTopic("recorder", "jkt-001"),
     "ack/recorder": AckTopic("recorder"),
@@ -59,6 +62,8 @@ NOT_TOPICS = [
         "state",
         "state/",
         "state/a/b",
+        "state/reporter/_",
+        "state/reporter/lobby/x",
         "command/recorder",
         "command/recorder/reboot",
         "ack/recorder/x",
@@ -131,9 +136,9 @@ def test_topic_of_one_kind_is_refused_by_another():
 
 
 def test_topics_of_different_kinds_are_different():
-    """The same process on two kinds of topic is not the same topic."""
+    """The same process on two kinds of topic is not the same topic, nor a channel that is called like one."""
     assert StateTopic("recorder") != AckTopic("recorder")
-    assert len({topic("recorder") for topic in TOPICS if topic is not EventTopic}) == 6
+    assert len({topic("recorder") for topic in TOPICS if topic is not EventTopic}) == 7
 
 
 def test_topic_cannot_be_changed():
@@ -152,6 +157,8 @@ FILTERS = {
     "cctv/jkt-001/event/+/+/+": EventTopic.filter(site="jkt-001"),
     "state/+": StateTopic.filter(),
     "cctv/+/state/+": StateTopic.filter(site=ANY),
+    "state/reporter/+": ChannelStateTopic.filter(),
+    "cctv/+/state/reporter/lobby": ChannelStateTopic.filter("lobby", site=ANY),
     "command/recorder/replay": CommandTopic.filter("recorder"),
     "hq/+/ack/+": AckTopic.filter(site=ANY),
     "cctv/+/reply/+/replay": ReplyTopic.filter(site=ANY),
@@ -166,5 +173,5 @@ def test_filter_is_spelt_with_wildcards_for_what_is_open(expected, actual):
 
 def test_only_states_and_acks_are_retained():
     """Retained is what says how things are; events are not."""
-    assert {StateTopic, AckTopic} == {topic for topic in TOPICS if topic.retain}
+    assert {StateTopic, ChannelStateTopic, AckTopic} == {topic for topic in TOPICS if topic.retain}
     assert {1} == {topic.qos for topic in TOPICS}

@@ -11,10 +11,10 @@ from edge.bus.outbox import Outbox, OutboxUnavailable
 from edge.bus.subscriber import NotCommitted
 from edge.clock import ManualClock, rfc3339
 from edge.events.catalog import RecordingStopped
-from edge.events.messages import Heartbeat, ReplayCommand, ReplayReply, Will
+from edge.events.messages import Ack, Heartbeat, ReplayCommand, ReplayReply, Will
 from edge.journal.errors import JournalDamaged, JournalUnavailable
 from edge.journal.ingest import Ingest
-from edge.journal.store import Journal
+from edge.journal.scope import Scope
 
 STOPPED = RecordingStopped.read(RecordingStopped.example)
 
@@ -22,10 +22,10 @@ STOPPED = RecordingStopped.read(RecordingStopped.example)
 class Site:
     """An ingest whose broker is this object."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place) -> None:
         self.clock = ManualClock()
         self.outbox = Outbox.open(folder / "web.outbox", site=SITE, process="web", clock=self.clock)
-        self.journal = Journal.open(f"sqlite:///{folder / 'journal.db'}", clock=self.clock)
+        self.journal = place.open(self.clock)
         self.folded: list[int] = []
         self.heard: list[tuple] = []
         self.commands: list[tuple[str, ReplayCommand]] = []
@@ -35,7 +35,7 @@ class Site:
     def make(self) -> Ingest:
         return Ingest(
             self.journal,
-            SITE,
+            Scope.local(SITE),
             self.outbox,
             self.clock,
             fold=lambda entries: self.folded.extend(entry.sequence for entry in entries),
@@ -79,8 +79,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path):
-    site = Site(tmp_path)
+def site(tmp_path: Path, place):
+    site = Site(tmp_path, place)
     yield site
     site.journal.close()
     site.outbox.close()
@@ -122,8 +122,8 @@ def test_heartbeats_are_heard_with_the_time_they_are_true_for(site: Site) -> Non
     site.beat(0, age_s=90, retained=True)
     site.beat(0, age_s=-90, retained=True)
     site.will()
-    assert [at_ms - now_ms for _, _, at_ms in site.heard] == [0, 0, -90_000, 0, 0]
-    assert [state.status for _, state, _ in site.heard] == ["online"] * 4 + ["offline"]
+    assert [at_ms - now_ms for _, _, _, at_ms in site.heard] == [0, 0, -90_000, 0, 0]
+    assert [state.status for _, _, state, _ in site.heard] == ["online"] * 4 + ["offline"]
 
 
 def test_a_hole_is_said_asked_for_and_said_to_be_filled(site: Site) -> None:
@@ -321,3 +321,23 @@ def test_a_damaged_journal_ends_the_timer(site: Site) -> None:
     site.journal._database._remember_damage("a test")
     with pytest.raises(JournalDamaged, match="next start"):
         site.ingest.tick()
+
+
+def test_a_site_hears_what_headquarters_holds(site: Site) -> None:
+    """With the time that it was said, as the broker keeps an ack; it is nothing of the ledger."""
+    acked: list[tuple] = []
+    ingest = Ingest(
+        site.journal, Scope.local(SITE), site.outbox, site.clock,
+        fold=lambda _: None, hear=print, publish=site.publish, acked=lambda *ack: acked.append(ack),
+    )  # fmt: skip
+    assert "ack/+" in ingest.topics
+    assert "ack/+" not in site.ingest.topics
+    now_ms = site.clock.wall_ns() // 1_000_000
+    for time in (None, rfc3339((now_ms - 90_000) * 10**6), rfc3339((now_ms + 90_000) * 10**6)):
+        body = Ack(epoch=EPOCH, contiguous_to=7, time=time).to_json()
+        ingest.commit([message(body, "ack/recorder", retained=True)])
+    ingest.commit([message(b"", "ack/recorder")])
+    assert [(process, ack.contiguous_to, at_ms - now_ms) for process, ack, at_ms in acked] == [
+        ("recorder", 7, 0), ("recorder", 7, -90_000), ("recorder", 7, 0)
+    ]  # fmt: skip
+    assert site.journal.newest_position() == 0

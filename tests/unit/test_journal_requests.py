@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from journal_events import EPOCH, LATER_EPOCH, SITE
 
 from edge.events.messages import ReplayReply
-from edge.journal.positions import Source, Track
+from edge.journal.positions import Process, Source, Track
 from edge.journal.ranges import Ranges
 from edge.journal.requests import ReplayRequests
 
 SOURCE = Source(SITE, "recorder", EPOCH)
 LATER = Source(SITE, "recorder", LATER_EPOCH)
+RECORDER = Process(SITE, "recorder")
 SECOND = 10**9
 
 
@@ -28,17 +29,17 @@ class Asker:
     def ask(self, *, alive=("recorder",), after_s: float = 0):
         self.now_ns += round(after_s * SECOND)
         due = {source: track.missing for source, track in self.tracks.items() if track.missing}
-        requests = self.requests.next_requests(due, self.tracks, alive, self.now_ns)
+        requests = self.requests.next_requests(due, self.tracks, lambda one: one.name in alive, self.now_ns)
         for request in requests:
             self.requests.sent(request)
         return [(request.source, request.command.from_, request.command.to) for request in requests]
 
     def answer(self, status: str, available_from: int, transaction: str | None = None):
         reply = ReplayReply(transaction=transaction or self.open(), status=status, available_from=available_from)
-        return self.requests.answered("recorder", reply, self.tracks, self.now_ns)
+        return self.requests.answered(RECORDER, reply, self.tracks, self.now_ns)
 
     def open(self) -> str:
-        return self.requests._open["recorder"].command.transaction
+        return self.requests._open[RECORDER].command.transaction
 
 
 def lacking(*missing, newest: int) -> Track:
@@ -68,7 +69,7 @@ def test_what_is_missing_behind_an_overdue_number_comes_along():
     requests = ReplayRequests(lambda: "t")
     tracks = {SOURCE: Track(heard=5)}
     due = {SOURCE: Ranges(((1, 1),))}
-    (request,) = requests.next_requests(due, tracks, ["recorder"], 0)
+    (request,) = requests.next_requests(due, tracks, lambda _: True, 0)
     assert (request.command.from_, request.command.to) == (1, 5)
 
 

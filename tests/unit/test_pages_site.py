@@ -13,11 +13,10 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 
 from edge.clock import SystemClock
-from edge.config import ChannelConfig, Config
 from edge.events.catalog import EVENTS
 from edge.events.envelope import Envelope
 from edge.journal.arrival import Entry
-from edge.journal.store import Journal as StoredJournal
+from edge.state.facts import Keeping, SiteFacts
 from edge.state.views import (
     ChannelSetting,
     ChannelView,
@@ -34,9 +33,14 @@ from edge.web import pages
 from edge.web.accounts import Visitor
 from edge.web.assets import Assets, static_file
 from edge.web.door import Door
+from edge.web.frame import Frame
 from edge.web.happenings import happening
+from edge.web.kept_pictures import KeptPictures
 from edge.web.live import LiveSite
+from edge.web.pictures import Pictures
 from edge.web.problem import exception_handler
+from edge.web.site import Site
+from edge.web.site_journal import SiteJournal
 from edge.words.catalog import ENGLISH
 from edge.words.times import Times
 
@@ -119,7 +123,7 @@ class Live(LiveSite):
         return [*spans, Span("future", now, to_ms)] if to_ms > now else spans
 
 
-class Journal(StoredJournal):
+class Journal(SiteJournal):
     """A journal of a list; counts what is read."""
 
     def __init__(self, entries=()):
@@ -198,17 +202,17 @@ def given(part):
 
 
 @pytest.fixture
-def client_of():
+def client_of(tmp_path):
     opened = []
 
     def make(view, journal=None, *, visitor=AYU, has_users=True):
-        config = Config(
-            site="jkt-001", timezone="Asia/Jakarta",
-            channels=tuple(ChannelConfig(id=one.id, name="x", url="rtsp://10.0.0.1/") for one in view.channels),
-        )  # fmt: skip
-        assets = Assets()
+        live, clock, assets = Live(view), SystemClock(), Assets()
+        settings = tuple(ChannelSetting(one.id, "x", enabled=True) for one in view.channels)
+        facts = SiteFacts("jkt-001", "Asia/Jakarta", settings, 60, (), Keeping(30, 90, 5 << 30))
+        frame = Frame("jkt-001", facts.zone)
         parts = {
-            "live": Live(view), "journal": journal or Journal(), "config": config, "assets": assets,
+            "site": Site(facts, frame, live, clock, pictures=Pictures(tmp_path, clock), kept=KeptPictures(tmp_path)),
+            "live": live, "journal": journal or Journal(), "frame": frame, "assets": assets,
             "door": OpenDoor(has_users=has_users),
         }  # fmt: skip
 
@@ -216,11 +220,11 @@ def client_of():
             request.scope["user"] = visitor
 
         app = Litestar(
-            [*pages.routes, static_file],
+            [*pages.routes, *pages.login_routes, static_file],
             dependencies={name: given(part) for name, part in parts.items()},
             before_request=enter, logging_config=None, openapi_config=None,
             exception_handlers={Exception: exception_handler(pages.error_page)},
-            state=State({"site": SimpleNamespace(config=config, clock=SystemClock()), "assets": assets}),
+            state=State({"frame_of": lambda _: frame, "clock": clock, "assets": assets}),
         )  # fmt: skip
         client = TestClient(app)
         client.headers["accept"] = "text/html"

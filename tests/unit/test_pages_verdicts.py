@@ -13,10 +13,9 @@ from edge.clock import rfc3339
 from edge.events.catalog import EVENTS
 from edge.events.envelope import Envelope
 from edge.journal.arrival import Entry
-from edge.recordings.picture import PICTURES, REFERENCE, PictureName
-from edge.validator.evidence import REFERENCE as WRITTEN_REFERENCE
+from edge.recordings.picture import PICTURES, PictureName
 from edge.validator.evidence import Evidence
-from edge.validator.site import PICTURES as WRITTEN_FOLDER
+from edge.web.kept_pictures import KeptPictures
 from edge.web.rendering import environment
 from edge.web.verdicts import SHOWN, verdict_panel, verdicts
 from edge.words.catalog import Words
@@ -58,7 +57,7 @@ def panel(tmp_path, *entries, language="en"):
         return sorted(entries, key=lambda one: -one.position)[: query["limit"]]
 
     times = Times(Words(language), ZoneInfo("Asia/Jakarta"), NOW)
-    found = verdict_panel(SimpleNamespace(entries=read), SimpleNamespace(state_dir=tmp_path), "cam0", times)
+    found = verdict_panel(SimpleNamespace(entries=read), KeptPictures(tmp_path), "cam0", times)
     assert asked["channels"] == ("cam0",)
     return found
 
@@ -188,11 +187,10 @@ def test_other_names_are_none(file):
 
 
 def test_validator_writes_where_the_page_looks(tmp_path):
-    """Two modules that may not know each other name the same files."""
+    """Two processes that may not know each other name the same files."""
     path = Evidence(tmp_path).keep("lobby-2_a", NOW + 7, JPEG)
     assert PictureName.parse(path) == PictureName("lobby-2_a", NOW + 7)
     assert PictureName("lobby-2_a", NOW + 7).path == path
-    assert (PICTURES, REFERENCE) == (WRITTEN_FOLDER, WRITTEN_REFERENCE)
 
 
 @pytest.mark.parametrize("language", ["en", "id"])

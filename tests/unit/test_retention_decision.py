@@ -84,7 +84,7 @@ def protected(entry, kept):
     return any(overlaps(entry, *span) for span in kept.ranges.get(entry.channel, ()))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(sites(), st.integers(0, 3_000), st.booleans())
 def test_a_step_deletes_what_its_rule_allows_and_no_more(site, free_bytes, clearing):
     """Protected segments stay, the oldest go first, the newest hour last, and one segment less would not be enough."""

@@ -114,8 +114,8 @@ def test_pictures_of_a_segment_are_decoded(tmp_path: Path, spec):
         ("import sys; sys.exit(1)", "died"),
         ("import time; time.sleep(60)", "did not end"),
         ("import sys; sys.stdin.buffer.read(); sys.stdout.buffer.write(b'x')", "died"),
-        ("import sys, struct; sys.stdin.buffer.read(); sys.stdout.buffer.write(struct.pack('>III', 1, 0, 44))", "only 1"),
-        ("import sys, struct; sys.stdin.buffer.read(); sys.stdout.buffer.write(struct.pack('>III', 45, 40, 0))", "40 are damaged"),
+        ("import sys, struct; sys.stdin.buffer.read(); sys.stdout.buffer.write(struct.pack('>BIIII', 3, 12, 1, 0, 44))", "only 1"),
+        ("import sys, struct; sys.stdin.buffer.read(); sys.stdout.buffer.write(struct.pack('>BIIII', 3, 12, 45, 40, 0))", "40 are damaged"),
     ],
 )
 def test_decoder_that_dies_hangs_or_gives_too_little_is_told_of(tmp_path: Path, program: str, words: str):

@@ -224,3 +224,12 @@ def test_every_code_that_the_state_describes_is_told_above():
     described = set(described_codes())
     assert described - told == set()
     assert len(described) > 10
+
+
+def test_silent_hq_is_said_with_what_goes_on_meanwhile():
+    """It costs nothing yet, so it is no red."""
+    trouble = Trouble("degraded", "events", "", "hq_silent", NOW - 12 * MINUTE, {})
+    found = statements([trouble], TIMES)[0]
+    assert found.what == "HQ has not acknowledged any event since 13:50, 12 min ago."
+    assert found.do == "Look at the bridge and the way to HQ. Recording goes on, and events wait here."
+    assert (found.mood, found.shape) == ("degraded", "picture_fault")

@@ -4,6 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge.events.catalog.disk import (
+    DiskFaulty,
+    DiskFull,
+    DiskLow,
+    DiskMeasured,
+    DiskMissing,
+    DiskRecovered,
+    Stuck,
+)
 from edge.events.catalog.journal import EventsConflicting, EventsMissing, EventsRecovered
 from edge.events.catalog.livestream import LivestreamLost, LivestreamReady
 from edge.events.catalog.process import OutboxTruncated, ProcessStarted, ProcessStopped
@@ -20,13 +29,7 @@ from edge.events.catalog.recorder import (
 from edge.events.catalog.reporter import ReportDelivered, ReportFailed, SiteReported
 from edge.events.catalog.retention import (
     CatalogRebuilt,
-    DiskFaulty,
-    DiskFull,
-    DiskLow,
-    DiskMeasured,
-    DiskMissing,
     DiskPruned,
-    DiskRecovered,
     FootageProtected,
     FootageUnprotected,
     PrunedRange,
@@ -34,7 +37,6 @@ from edge.events.catalog.retention import (
     RetentionShort,
     SegmentsMissing,
     SegmentsVerified,
-    Stuck,
 )
 from edge.events.catalog.validator import ChannelInvalid, ChannelValid, SegmentRejected
 from edge.events.data import EventData

@@ -26,13 +26,13 @@ _AfterTime = Annotated[
 _STATES: Final[Mapping[str, history.RecordingState]] = {"rejected": "rejected", "pruned": "pruned"}
 
 
-@get("/api/channels", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["channels"])
+@get("/channels", opt=READ_ONLY, responses=REFUSALS, sync_to_thread=False, tags=["channels"])
 def channels(live: GivenLive) -> doc.ChannelsDocument:
     """All channels of the configuration, trouble first."""
     return doc.ChannelsDocument([written.channel(one) for one in live.view().channels])
 
 
-@get("/api/channels/{channel_id:str}", opt=READ_ONLY, responses=ASKED_REFUSALS, sync_to_thread=False, tags=["channels"])
+@get("/channels/{channel_id:str}", opt=READ_ONLY, responses=ASKED_REFUSALS, sync_to_thread=False, tags=["channels"])
 def channel(live: GivenLive, channel_id: FromPath[str]) -> doc.ChannelDocument:
     """One channel now."""
     known_channel(live, channel_id)
@@ -42,7 +42,7 @@ def channel(live: GivenLive, channel_id: FromPath[str]) -> doc.ChannelDocument:
 
 
 @get(
-    "/api/channels/{channel_id:str}/coverage",
+    "/channels/{channel_id:str}/coverage",
     opt=READ_ONLY,
     responses=ASKED_REFUSALS,
     sync_to_thread=True,
@@ -58,7 +58,7 @@ def channel_coverage(
 
 
 @get(
-    "/api/channels/{channel_id:str}/recordings",
+    "/channels/{channel_id:str}/recordings",
     opt=READ_ONLY,
     responses=ASKED_REFUSALS,
     sync_to_thread=True,
@@ -78,13 +78,13 @@ def channel_recordings(
     known_channel(live, channel_id)
     from_ms, to_ms = range_ms(from_, to, live.now_ms())
     after_ms = None if after is None else time_ms("after", after)
-    entries = journal.segments(site.config.site, channel_id, from_ms, to_ms, limit=limit, after_ms=after_ms)
+    entries = journal.segments(channel_id, from_ms, to_ms, limit=limit, after_ms=after_ms)
     found = [msgspec.json.decode(entry.payload)["data"] for entry in entries if entry.understood]
     recordings = _with_states(live, channel_id, found)
     next_page = None
     if len(entries) == limit and recordings:
         times = {"from": written.time_text(from_ms), "to": written.time_text(to_ms), "after": recordings[-1].start}
-        next_page = f"/api/channels/{channel_id}/recordings?{urlencode({**times, 'limit': limit})}"
+        next_page = f"{site.frame.api_base}/channels/{channel_id}/recordings?{urlencode({**times, 'limit': limit})}"
     return history.RecordingsDocument(
         channel_id, written.time_text(from_ms), written.time_text(to_ms), recordings, next_page
     )

@@ -49,7 +49,7 @@ class _WrittenEvents(msgspec.Struct):
 
 
 @get(
-    "/api/events",
+    "/events",
     opt=READ_ONLY,
     responses=problem_responses(400, 401, 503),
     sync_to_thread=True,
@@ -70,7 +70,6 @@ def events(
         before=before,
         limit=limit,
         newest_first=after is None,
-        site=site.config.site,
         event_types=types or (),
         channels=channel_ids or (),
     )
@@ -79,14 +78,14 @@ def events(
         place = {"before" if after is None else "after": entries[-1].position}
         bound = {"before": before} if after is not None and before is not None else {}
         query = {"type": types or [], "channel": channel_ids or [], **place, **bound, "limit": limit}
-        next_page = f"/api/events?{urlencode(query, doseq=True)}"
+        next_page = f"{site.frame.api_base}/events?{urlencode(query, doseq=True)}"
     found = [_Written(one.position, time_text(one.received_ms), msgspec.Raw(one.payload)) for one in entries]
     content: Any = msgspec.json.encode(_WrittenEvents(found, next_page))
     return Response(content, media_type=MediaType.JSON)
 
 
 @get(
-    "/api/events/stream",
+    "/events/stream",
     opt=READ_ONLY,
     responses=problem_responses(400, 401, 503),
     media_type="text/event-stream",

@@ -4,15 +4,15 @@ from typing import Any, Final
 
 from litestar.di import NamedDependency
 
-from edge.journal.store import Journal
 from edge.web.feed import Feed
 from edge.web.live import LiveSite
 from edge.web.problem import problem_responses
 from edge.web.site import Site
+from edge.web.site_journal import SiteJournal
 
 GivenSite = NamedDependency[Site]
 GivenLive = NamedDependency[LiveSite]
-GivenJournal = NamedDependency[Journal]
+GivenJournal = NamedDependency[SiteJournal]
 GivenFeed = NamedDependency[Feed]
 
 READ_ONLY: Final[dict[str, Any]] = {"exclude_from_csrf": True}

@@ -11,7 +11,7 @@ from edge.web.api.given import READ_ONLY, GivenSite
 from edge.web.asked import time_ms
 from edge.web.problem import problem_responses
 
-PATH: Final = "/api/protections"
+PATH: Final = "/protections"
 _ASKED: Final = (400, 401, 503, 504)
 _Channel = Annotated[str | None, QueryParameter(pattern=CHANNEL_PATTERN, description="Only those of this channel.")]
 

@@ -69,6 +69,8 @@ function show(wanted) {
   for (const image of page.querySelectorAll(".picture img")) {
     if (image.complete && !image.naturalWidth) image.src = image.src; // there was no picture yet when it was asked for
   }
+  const link = [document, wanted].map((one) => one.getElementById("hq")); // it stands in the header
+  if (link.every(Boolean)) morph(...link);
   set(wanted.getElementById("clock"));
 }
 
@@ -131,7 +133,7 @@ function worthwhile(image) {
 }
 
 function listen() {
-  const stream = new EventSource("/api/events/stream?type=none"); // no event is called so: only `state` comes
+  const stream = new EventSource(page.dataset.stream);
   stream.addEventListener("state", () => soon());
   stream.addEventListener("open", () => soon());
   stream.addEventListener("error", () => {
