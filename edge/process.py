@@ -36,7 +36,7 @@ CLEAN, FAILED, UNUSABLE = 0, 1, 2
 
 _PART_STOP_S: Final = 0.5  # twice for the relay and the heartbeat: with a broker that hangs all stop within 4 s
 _BROKER_STOP_S: Final = 1.5
-_RETIRE_EVERY_S: Final = 60.0
+_RETIRE_EVERY_S: Final = 10.0  # also how old the note of the newest number may be that outlives a deleted outbox
 _RETRY_S: Final = 5.0
 _CLOCK: Final = SystemClock()
 _VERSION: Final = version("saksi")

@@ -14,13 +14,13 @@ from edge.validator.features import CELLS, Features, Field
 
 LOOKS_TO_KNOW: Final = 24
 """Valid looks before a reference is held against a picture."""
-_SLOWEST: Final = 0.02
+SLOWEST: Final = 0.02
 """Weight of a look, once so many were learned; the first ones weigh more."""
 _CLEAR_SHARE, _CLEAR_GAIN = 0.15, 0.6
 """A look shows the known view clearly if it lost less of the detail than this, and shows it nearly as strong."""
 _KNOWN_SHARE: Final = 0.3
 """One that lost and changed less than this together is learned."""
-_STEEPNESS_WEIGHTS: Final = ((1.2, 0.001), (0.8, _SLOWEST), (0.7, 0.002), (-1.0, 0.0))
+_STEEPNESS_WEIGHTS: Final = ((1.2, 0.001), (0.8, SLOWEST), (0.7, 0.002), (-1.0, 0.0))
 """By times of the usual steepness: rain draws sharp streaks, and a lens that lost its focus teaches nothing."""
 _LEAST_DETAIL: Final = 1.5
 """Root mean square of the steps between points of the thumbnail from which on a cell holds detail."""
@@ -32,14 +32,15 @@ _LOST_GAIN: Final = 0.25
 _FOG_LIKENESS: Final = 0.7
 _LEAST_FOG_DETAIL: Final = 0.5
 _CHANGED_LIKENESS: Final = 0.4
+_FAINT_LUMA: Final = 8.0
 _CALM_SHARE, _CALM_LUMA, _CALM_WEIGHT = 0.35, 8.0, 0.1
 _GREY_CHROMA, _COLOURED_CHROMA = 4, 8
-_RISE, _FALL = 0.1, 0.001
-_STILL_SHARE: Final = 0.15
-"""A look that equals the last one in more than that says nothing about where writing stands in the picture."""
 _MOVED_WEIGHT: Final = 720
+_TURNED_BACK: Final = 0.8
+"""Correlation with the former view from which on the camera shows it again, of however little detail that is."""
+_SAME_SHADE: Final = 0.08
 _RESTART_WEIGHT: Final = 8640
-"""A moved view is learned anew after 12 looks, one that is partly gone after a day of looks every 10 s."""
+"""A moved view is learned anew after 12 looks, like one not known yet; one partly gone after a day's looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +124,26 @@ class Reference:
             known_share=share,
         )
 
+    def shows(self, features: Features) -> bool:
+        """Whether a picture has the light and shade of this view: all there is to know a bare wall by."""
+        return self.thumbnail is not None and relit_by(self.thumbnail, features.thumbnail) < _SAME_SHADE
+
     def learn(self, features: Features) -> bool:
         """Take a valid look in, if it shows the known view; return whether that has not been shown for long."""
         likeness = self.likeness(features)
-        if likeness is not None and not likeness.same_view:
-            moved = max(likeness.changed_share, likeness.gained_share) > likeness.lost_share
-            self.unlike += _MOVED_WEIGHT if moved else 1
+        if likeness is None:
+            moved = strange = self.known and _detailed_share(features.thumbnail) >= _KNOWN_SHARE
+        else:
+            news = max(likeness.changed_share, likeness.gained_share)
+            moved = news > likeness.lost_share or likeness.gained_share >= _KNOWN_SHARE
+            strange = not likeness.same_view
+        if strange:
+            self.unlike += _MOVED_WEIGHT if moved or not self.known else 1
             return self.unlike >= _RESTART_WEIGHT
         self.unlike = 0
         self.looks += 1
-        weight = max(_SLOWEST, 1 / self.looks)
-        self.thumbnail = _toward(self.thumbnail, features.thumbnail, weight)
+        weight = max(SLOWEST, 1 / self.looks)
+        self.thumbnail = toward(self.thumbnail, features.thumbnail, weight)
         self.high_luma += weight * (features.high_luma - self.high_luma)
         self.contrast += weight * (features.contrast - self.contrast)
         self.dazzled_share += weight * (features.dazzled_share - self.dazzled_share)
@@ -196,8 +206,15 @@ class Light:
         return self.calm_looks >= LOOKS_TO_KNOW
 
 
-def _toward(old: Field | None, new: Field, weight: float) -> Field:
+def toward(old: Field | None, new: Field, weight: float) -> Field:
+    """The old one, moved to the new one by so much of the way; just the new one where there is none."""
     return new.copy() if old is None else np.asarray(old + weight * (new - old), dtype=np.float32)
+
+
+def relit_by(before: Field, now: Field) -> float:
+    """How far the light of a thumbnail fell otherwise than before, the same everywhere apart: a logarithm."""
+    change = np.log((now + _FAINT_LUMA) / (before + _FAINT_LUMA))
+    return float(np.median(np.abs(change - np.median(change))))
 
 
 def _slopes(thumbnail: Field) -> Field:
@@ -212,6 +229,12 @@ def _slopes(thumbnail: Field) -> Field:
 def _means(slopes: Field) -> Field:
     both = cv2.resize(slopes, CELLS, interpolation=cv2.INTER_AREA)
     return np.asarray(both.sum(axis=2), dtype=np.float32)
+
+
+def _detailed_share(thumbnail: Field) -> float:
+    """Share of the cells that hold more detail than noise could make."""
+    slopes = _slopes(thumbnail)
+    return float((_means(slopes * slopes) >= (2 * _LEAST_DETAIL) ** 2).mean())
 
 
 def _coarse_likeness(known: Field, seen: Field) -> float:
@@ -235,7 +258,8 @@ class Views:
         if self.former is None or (likeness is not None and likeness.same_view):
             return likeness
         earlier = self.former.likeness(features)
-        if earlier is None or not earlier.same_view:
+        turned_back = earlier.same_view or earlier.alike >= _TURNED_BACK if earlier else self.former.shows(features)
+        if not turned_back:
             return likeness
         self.current, self.former = self.former, self.current if self.current.known else None
         self.current.unlike = 0
@@ -245,18 +269,3 @@ class Views:
         """Take a valid look in."""
         if self.current.learn(features):
             self.current, self.former = Reference(), self.current if self.current.known else self.former
-
-
-class Stills:
-    """How much of a living picture of one channel stays equal from look to look, and where it always does."""
-
-    def __init__(self) -> None:
-        self.usual = 0.0
-        self.overlay: Field | None = None
-
-    def learn(self, share: float, same: Field) -> None:
-        """Take in how much of a valid look equalled the last one, and for each small square whether it did."""
-        self.usual += (_RISE if share > self.usual else _FALL) * (share - self.usual)
-        if share < _STILL_SHARE:
-            known = self.overlay if self.overlay is not None and self.overlay.shape == same.shape else None
-            self.overlay = _toward(np.zeros_like(same) if known is None else known, same, _SLOWEST)

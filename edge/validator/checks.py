@@ -3,16 +3,14 @@
 In doubt nothing is found: an alarm about a good channel costs more trust than a fault that is told a look later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
-import numpy as np
-
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
-from edge.validator.features import CAPTIONS, FLAT_SPREAD, Colour, Features, Field, squares
+from edge.validator.features import FLAT_SPREAD, Colour, Features
+from edge.validator.stillness import Noise, Stillness
 from edge.validator.verdict import Finding, Reason
 
 _BLACK_CONTRAST: Final = 12.0
@@ -29,22 +27,21 @@ _SCREEN_LOST: Final = 0.4
 _BARS: Final = 5
 _BAR_SHARE: Final = 0.05
 
-_DETAIL: Final = 2.0
-"""Mean step between points of a small square, from which on noise and encoder would change it from look to look."""
 _LEAST_SQUARES: Final = 24
-_AROUND: Final = 25
-"""Points around a square that must stand still too: what noise leaves alone lies scattered, a freeze does not."""
-_MOST_CHANGED: Final = 0.02
 _USUAL_TIMES: Final = 2.5
 _ALL_FROZEN: Final = 0.95
+_LEAST_NOISE: Final = 0.05
+_MOST_MOVED: Final = 0.02
+_NOISE_LEFT, _NOISE_STANDING, _DETAIL_KEPT = (0.6, 0.75), (0.8, 0.9), 0.9
+"""Against the usual: noise of a frozen picture at most, likewise once it stands, and its detail at the least."""
 
 SUDDEN_LOOKS: Final = 3
 """A cover comes within so many looks; fog, dusk and dirt take longer."""
 _LIGHTS_OUT: Final = 0.5
 _LIGHTS_OUT_LUMA: Final = 48.0
 _DAZZLED_SHARE: Final = 0.12
-_LEAST_KNOWN: Final = 0.4
-"""Share of the cells that must hold known detail: a bare wall has too little to lose."""
+_LEAST_GONE: Final = 0.16
+"""Share of all cells that must have lost known detail: of a bare wall with a door a lorry may hide all there is."""
 _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
 _BLURRED_VIEW: Final = 0.8
@@ -64,10 +61,16 @@ _STANDING_RATIO: Final = 1.1
 class History:
     """What earlier looks tell about this one."""
 
-    still: "Stillness | None" = None
+    still: Stillness | None = None
     """Against the last look; None for the first one, or for another size."""
     usual_still: float | None = None
     """About the largest share that was still while the channel was valid; None until it is known in this light."""
+    usual_noise: Noise | None = None
+    """About the least noise between two looks while the channel was valid; None until it is known in this light."""
+    usual_detail: float = 0.0
+    """Mean step in the squares with detail."""
+    relit: bool = True
+    """Whether the light falls otherwise than before the last look with the usual noise, or that is not known."""
     likeness: Likeness | None = None
     """Against the reference; None while there is none."""
     learned: bool = False
@@ -78,39 +81,20 @@ class History:
     standing: Reason | None = None
     """What is held to be wrong: it takes less to find it again than it took at first, so that nothing flaps."""
 
+    @property
+    def moved(self) -> bool:
+        """Whether something moved since the last look."""
+        return self.still is not None and self.still.squares > 0 and self.still.moved_share > _MOST_MOVED
 
-@dataclass(frozen=True, slots=True)
-class Stillness:
-    """How much of a picture equals the last look: of the squares with detail, and of all points."""
-
-    squares: int
-    share: float
-    points_share: float
-    same: Field
-    """For each small square 1 where it stood still, else 0."""
+    @property
+    def noisy(self) -> bool:
+        """Whether the picture has as much noise as is usual, or nobody knows how much that is."""
+        if self.still is None or self.usual_noise is None:
+            return True
+        return any(_left(self.still.noise, self.usual_noise, _NOISE_LEFT))
 
 
 Check = Callable[[Features, History, Thresholds], Finding | None]
-
-
-def stillness(last: Features, features: Features, overlay: Field | None = None) -> Stillness | None:
-    """Hold a picture against the last one, to the last bit; None where the size is another.
-
-    A living picture is never the same twice: sensor noise, however little is left of it, flips some of the encoder's
-    roundings wherever there is detail. Captions are left out, and with `overlay` the squares that always stand still.
-    """
-    if last.luma.shape != features.luma.shape:
-        return None
-    top = round(features.luma.shape[0] * CAPTIONS)
-    changed = np.asarray(cv2.compare(last.luma[top:-top], features.luma[top:-top], cv2.CMP_NE), dtype=np.uint8)
-    around = cv2.dilate(changed, np.ones((_AROUND, _AROUND), dtype=np.uint8))
-    counted = features.detail >= _DETAIL
-    if overlay is not None and overlay.shape == counted.shape:
-        counted &= overlay < 0.5
-    count = int(counted.sum())
-    same = (squares(np.asarray(around, dtype=np.uint8)[:-1, :-1]) < 255 * _MOST_CHANGED).astype(np.float32)
-    share = float(same[counted].mean()) if count else 0.0
-    return Stillness(count, share, 1 - float(np.count_nonzero(changed)) / changed.size, same)
 
 
 def black(features: Features, history: History, limits: Thresholds) -> Finding | None:
@@ -172,13 +156,38 @@ def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
         threshold = max(limits.frozen_share, _ALL_FROZEN)
     else:
         threshold = max(limits.frozen_share, min(_USUAL_TIMES * history.usual_still, _ALL_FROZEN))
-    return Finding("frozen", still.share, threshold, looks=2) if still.share >= threshold else None
+    if still.share >= threshold:
+        return Finding("frozen", still.share, threshold, looks=2)
+    return _noiseless(still, history)
+
+
+def _noiseless(still: Stillness, history: History) -> Finding | None:
+    """No noise but the encoder's: at a bit rate that is kept each keyframe of one and the same picture is coded anew.
+
+    A living picture loses noise too, but with detail (a coarser encoder, fog) or when the light changes. Where the
+    encoder leaves less of the noise than it makes itself, a frozen picture cannot be told from a living one.
+    """
+    if history.usual_noise is None or history.relit or history.moved:
+        return None
+    if still.detail < _DETAIL_KEPT * history.usual_detail:
+        return None
+    most = _NOISE_STANDING if history.standing == "frozen" else _NOISE_LEFT
+    if any(_left(still.noise, history.usual_noise, most)):
+        return None
+    gone = 1 - still.noise[0] / max(history.usual_noise[0], _LEAST_NOISE)
+    return Finding("frozen", gone, 1 - most[0], looks=2)
+
+
+def _left(noise: Noise, usual: Noise, most: Noise) -> Iterator[bool]:
+    return (one > limit * max(known, _LEAST_NOISE) for one, known, limit in zip(noise, usual, most, strict=True))
 
 
 def covered(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """The known detail went from most of the view, within a few looks, and nothing stands in its place."""
     likeness = history.likeness
-    if likeness is None or likeness.known_share < _LEAST_KNOWN or history.clear_looks_ago > SUDDEN_LOOKS:
+    if likeness is None or history.clear_looks_ago > SUDDEN_LOOKS:
+        return None
+    if likeness.lost_share * likeness.known_share < _LEAST_GONE:
         return None
     if _in_bad_light(features, likeness):
         return None

@@ -114,9 +114,9 @@ def measure(picture: Picture) -> Features:
 
 def _scaled(picture: Picture) -> Picture:
     height, width = picture.shape[:2]
-    if width == WIDTH and 2 * height <= 3 * WIDTH:
-        return picture
     rows = min(max(round(height * WIDTH / width), 2 * LEAST_SIDE), 3 * WIDTH // 2)
+    if (height, width) == (rows, WIDTH):
+        return picture
     return np.asarray(cv2.resize(picture, (WIDTH, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

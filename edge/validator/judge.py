@@ -5,19 +5,24 @@ A picture is a numpy array of uint8, BGR, shape (height, width, 3), C-contiguous
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from edge.config.validating import Thresholds
-from edge.validator.baseline import Light, Likeness, Stills, Views
-from edge.validator.checks import SUDDEN_LOOKS, History, Stillness, check, stillness
+from edge.validator.baseline import Light, Likeness, Views, relit_by
+from edge.validator.checks import SUDDEN_LOOKS, History, check
 from edge.validator.features import Features, Picture, measure
 from edge.validator.memory import KeptLight, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
+from edge.validator.stillness import Stillness, Stills, stillness
 from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
 
 _NOTHING_LEFT = 0.95
 """In its first night a view is held against that of the day, of which the camera's lamps show little."""
+
+_COMPARED: Final = ("frozen", "no_signal")
+_RELIT: Final = 0.05
+"""A lamp that is switched on takes the noise away as a freeze does, but moves the shadows by more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Outcome:
 
     finding: Finding | None
     change: Change | None
+    tells: bool = True
+    """Whether it shows anything: what stands by comparing pictures is neither found nor gone in the first of them."""
 
 
 class ChannelJudge:
@@ -39,6 +46,7 @@ class ChannelJudge:
         self._light = Light()
         self._last: Features | None = None
         self._last_finding: Finding | None = None
+        self._noisy: Features | None = None
         self._clear_looks_ago = SUDDEN_LOOKS + 1
 
     @property
@@ -57,32 +65,51 @@ class ChannelJudge:
         `at_ms` (UTC) is only handed on, so it may step. Raises ValueError for an array that is no picture.
         """
         features = measure(picture)
+        if self._last is not None and self._last.shape != features.shape:
+            self._forget_noise()
         before = self._light.infrared
         infrared = self._light.see(features)
         if infrared != before:
             self._light.changed()
         history = self._history(features, infrared)
         finding = check(features, history, self._limits)
+        if finding is None and self._last is None and history.standing in _COMPARED:
+            self._last = features
+            return Outcome(None, None, tells=False)
         change = self._hysteresis.look(at_ms, finding)
         if finding is None and self.verdict is None:
             self._light.learn(features)
             if infrared is not None:
                 self._learn(features, infrared, history.still)
+        if history.noisy:
+            self._noisy = self._last
+        if finding is None and history.standing == "frozen" and history.moved:
+            self._forget_noise()
         self._last, self._last_finding = features, finding
         return Outcome(finding, change)
+
+    def _forget_noise(self) -> None:
+        """Learn it anew: the camera was set to another size, or seemed frozen by its noise and yet something moved."""
+        for stills in self._stills.values():
+            stills.looks = 0
 
     def _learn(self, features: Features, infrared: bool, still: Stillness | None) -> None:
         self._views[infrared].learn(features)
         if still is not None and still.squares:
             self._stills[infrared].learn(still.share, still.same)
+            self._stills[infrared].learn_noise(still.noise, still.detail)
 
     def _history(self, features: Features, infrared: bool | None) -> History:
         likeness = None if infrared is None else self._likeness(features, infrared)
         self._count(likeness)
         reference, stills = self._views[bool(infrared)].current, self._stills[bool(infrared)]
+        calm = self._light.calm and infrared is not None
         return History(
             still=None if self._last is None else stillness(self._last, features, stills.overlay),
-            usual_still=stills.usual if self._light.calm and infrared is not None else None,
+            usual_still=stills.usual if calm else None,
+            usual_noise=stills.known_noise if calm else None,
+            usual_detail=stills.detail,
+            relit=self._noisy is None or relit_by(self._noisy.thumbnail, features.thumbnail) > _RELIT,
             likeness=likeness,
             learned=self.learned,
             usual_steepness=reference.steepness if reference.known else None,
@@ -93,6 +120,10 @@ class ChannelJudge:
     def _likeness(self, features: Features, infrared: bool) -> Likeness | None:
         views, other = self._views[infrared], self._views[not infrared].current
         likeness = views.likeness(features)
+        if likeness is not None and not likeness.same_view and other.known:
+            elsewhen = other.likeness(features)
+            if elsewhen is not None and elsewhen.same_view and elsewhen.alike > likeness.alike:
+                return elsewhen
         if views.current.known or views.former or not other.known:
             return likeness
         likeness = other.likeness(features)

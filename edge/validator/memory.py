@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edge.errors import SaksiError
-from edge.validator.baseline import Light, Reference, Stills, Views
+from edge.validator.baseline import Light, Reference, Views
 from edge.validator.features import THUMBNAIL
+from edge.validator.stillness import Stills
 from edge.validator.verdict import Reason
 
 _MOST_BYTES: Final = 64 << 10
@@ -105,6 +106,9 @@ class KeptStills(Kept):
     usual: Share
     rows: Annotated[int, Field(ge=0, le=_MOST_SQUARES)]
     overlay: Annotated[str, Field(max_length=2 * _MOST_SQUARES)]
+    noise: tuple[Luma, Luma] = (0.0, 0.0)
+    detail: Luma = 0.0
+    looks: Count = 0
 
     @field_validator("overlay")
     @classmethod
@@ -115,14 +119,22 @@ class KeptStills(Kept):
     @classmethod
     def of(cls, stills: Stills) -> Self:
         """Put it down."""
-        if stills.overlay is None or stills.overlay.size > _MOST_SQUARES:
-            return cls(usual=stills.usual, rows=0, overlay="")
-        return cls(usual=stills.usual, rows=stills.overlay.shape[0], overlay=_text(stills.overlay * _ONES))
+        overlay = stills.overlay
+        if overlay is None or overlay.size > _MOST_SQUARES:
+            overlay = np.empty((0, 0), dtype=np.float32)
+        return cls(
+            usual=stills.usual,
+            rows=overlay.shape[0],
+            overlay=_text(overlay * _ONES),
+            noise=stills.noise,
+            detail=stills.detail,
+            looks=stills.looks,
+        )
 
     def stills(self) -> Stills:
         """Take it up again."""
         one = Stills()
-        one.usual = self.usual
+        one.usual, one.noise, one.detail, one.looks = self.usual, self.noise, self.detail, self.looks
         if self.rows and self.overlay and not len(_bytes(self.overlay)) % self.rows:
             one.overlay = np.asarray(_plane(self.overlay, self.rows) / _ONES, dtype=np.float32)
         return one

@@ -13,6 +13,8 @@ from edge.validator.standing import Fault, Standing, Statement, Trouble
 from edge.validator.thresholds import Thresholds
 
 MOST_GAP_LOOKS: Final = 3
+_SPARSE: Final = 1.5
+"""Times the last two gaps between looks that the next may have: of keyframes that lie far apart none is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,17 @@ class Watched:
         """Pictures judged since the first one ever, as far as anybody counted."""
         self._pace = pace
         self._damaged = 0
+        self._gaps_ms = (0, 0)
 
     def look(self, picture: Picture, seen: Seen) -> Reaction:
         """Judge the picture of a keyframe."""
         outcome = self.judge.look(picture, seen.taken_ms)
+        self.stretch.most_gap_ms = max(self._pace.most_gap_ms, round(_SPARSE * min(self._gaps_ms)))
+        self._gaps_ms = (self._gaps_ms[1], seen.taken_ms - self.judged_ms if self.judged_ms else 0)
         self.seen, self.judged_ms, self._damaged = seen, seen.taken_ms, 0
         self.looks += 1
+        if not outcome.tells:
+            return Reaction()
         clean = outcome.finding is None
         verdict = self.judge.verdict
         ended = outcome.change is not None and outcome.change.now is None

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from validator_views import Sensor, covered, flat, infrared, view, words
 
-from edge.validator.baseline import Light, Likeness, Reference, Stills
-from edge.validator.checks import CHECKS, History, Stillness, check, stillness
+from edge.validator.baseline import LOOKS_TO_KNOW, Light, Likeness, Reference
+from edge.validator.checks import CHECKS, History, check
 from edge.validator.features import Colour, measure
+from edge.validator.stillness import Stillness, Stills, stillness
 from edge.validator.thresholds import Thresholds
 
 LIMITS = Thresholds()
@@ -24,6 +25,11 @@ LIKE = Likeness(
     dazzled_share=0.0,
     known_share=0.9,
 )
+NOISELESS = Stillness(
+    300, 0.0, 0.3, np.zeros((2, 2), np.float32), noise=(0.5, 0.7), moved_share=0.0, detail=8.0
+)
+"""A picture coded anew, of a sensor that gives nothing new."""
+NOISY = {"usual_noise": (1.5, 2.0), "usual_detail": 8.0, "relit": False}
 KNOWN = History(
     still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
     usual_still=0.0,
@@ -45,12 +51,25 @@ def test_good_picture_has_no_finding():
 
 CASES = {
     "frozen": (KNOWN, {}, {"still": still(0.5)}, "frozen"),
-    "little detail stands still": (KNOWN, {}, {"still": still(0.1)}, None),
+    "little detail stands still": (KNOWN, {}, {"still": still(0.05)}, None),
     "hardly any detail": (KNOWN, {}, {"still": still(1.0, squares=10)}, None),
     "much usually stands still": (KNOWN, {}, {"still": still(0.5), "usual_still": 0.3}, None),
     "more than usual stands still": (KNOWN, {}, {"still": still(0.96), "usual_still": 0.5}, "frozen"),
     "light just changed": (KNOWN, {}, {"still": still(0.5), "usual_still": None}, None),
     "all stands still in new light": (KNOWN, {}, {"still": still(0.97), "usual_still": None}, "frozen"),
+    "noise is gone": (KNOWN, {}, {"still": NOISELESS, **NOISY}, "frozen"),
+    "noise is gone, but as ever": (KNOWN, {}, {"still": NOISELESS, **NOISY, "usual_noise": (0.7, 0.9)}, None),
+    "noise is gone, usual noise not known": (KNOWN, {}, {"still": NOISELESS, **NOISY, "usual_noise": None}, None),
+    "noise is gone from parts only": (KNOWN, {}, {"still": replace(NOISELESS, noise=(0.0, 1.8)), **NOISY}, None),
+    "noise is gone with the detail": (KNOWN, {}, {"still": replace(NOISELESS, detail=6.0), **NOISY}, None),
+    "noise is gone, somebody passes": (KNOWN, {}, {"still": replace(NOISELESS, moved_share=0.05), **NOISY}, None),
+    "noise is gone, a lamp was lit": (KNOWN, {}, {"still": NOISELESS, **NOISY, "relit": True}, None),
+    "bare view covered": (
+        KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.9, alike=0.1, known_share=0.25)}, "covered",
+    ),
+    "bare view half covered": (
+        KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.5, alike=0.1, known_share=0.25)}, None,
+    ),
     "covered": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.2)}, "covered"),
     "covered slowly": (
         KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.2), "clear_looks_ago": 9}, None,
@@ -70,13 +89,13 @@ CASES = {
     "grey screen": (
         KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"likeness": replace(LIKE, lost_share=0.9)}, "no_signal",
     ),
-    "grey wall": (KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"learned": True, "still": still(0.1)}, None),
+    "grey wall": (KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"learned": True, "still": still(0.05)}, None),
     "grey screen from the first look": (
         KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"likeness": None, "clear_looks_ago": 9, "still": still(0.1)},
         "no_signal",
     ),
     "grey fog": (
-        KNOWN, {"colours": (Colour(0.9, 180, 0, 0.5),)}, {"clear_looks_ago": 9, "learned": True, "still": still(0.1)}, None,
+        KNOWN, {"colours": (Colour(0.9, 180, 0, 0.5),)}, {"clear_looks_ago": 9, "learned": True, "still": still(0.05)}, None,
     ),
     "snow": (KNOWN, {"colours": (Colour(0.9, 252, 0, 0.5),)}, {}, None),
     "words on black": (KNOWN, {"colours": (Colour(0.95, 1, 0, 0.5),)}, {"still": still(0.1)}, "no_signal"),
@@ -135,6 +154,33 @@ def test_stillness_is_exact():
     assert stillness(features, features).share == 1
     assert stillness(features, measure(Sensor(noise=1)(view()))).share < 0.05
     assert stillness(features, measure(view(height=240))) is None
+
+
+def test_noise_of_two_looks_is_measured_apart_from_light_and_movement():
+    """A picture that got brighter as a whole has no more noise; one square that moved changes little."""
+    sensor, scene = Sensor(noise=2), view()
+    first, second = measure(sensor(scene)), measure(sensor(scene))
+    brighter = measure(np.clip(first.luma[..., None].repeat(3, axis=2) * 1.0 + 6, 0, 255).astype(np.uint8))
+    plain = measure(first.luma[..., None].repeat(3, axis=2).copy())
+    assert stillness(plain, brighter).noise[0] < 0.2
+    assert stillness(plain, brighter).moved_share > 0.9
+    noisy = stillness(first, second)
+    assert 1 < noisy.noise[0] < noisy.noise[1] < 4
+    assert noisy.moved_share < 0.02
+
+
+def test_usual_noise_falls_fast_and_rises_slowly():
+    """The quietest hours are what a freeze is held against."""
+    stills = Stills()
+    for _ in range(LOOKS_TO_KNOW - 1):
+        stills.learn_noise((2.0, 3.0), 8.0)
+    assert stills.known_noise is None
+    for _ in range(10):
+        stills.learn_noise((1.0, 2.0), 8.0)
+    assert stills.known_noise == pytest.approx((1.0, 2.0), abs=0.05)
+    for _ in range(50):
+        stills.learn_noise((3.0, 4.0), 8.0)
+    assert stills.known_noise[0] < 1.3
 
 
 def test_squares_that_always_stand_still_do_not_count():

@@ -49,6 +49,12 @@ def test_array_that_is_no_picture_is_refused(picture):
         measure(picture)
 
 
+@pytest.mark.parametrize("height", [16, 17, 31, 32, 33, 480, 700])
+def test_picture_of_the_judged_width_is_measured_whatever_its_height(height):
+    """A strip of several cameras side by side, or one on its side."""
+    assert measure(Sensor()(view(height=height))).luma.shape[1] == WIDTH
+
+
 @pytest.mark.parametrize("noise", [0, 2, 5])
 def test_lens_out_of_focus_makes_edges_less_steep(noise):
     """Steepness falls with the blur, with and without noise, by day and in infrared."""

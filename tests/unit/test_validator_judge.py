@@ -215,6 +215,42 @@ def test_camera_that_turns_back_is_known_at_once():
     assert again.told == ["covered"]
 
 
+def test_camera_that_turns_back_to_a_bare_wall_is_not_covered():
+    """A view without detail is known by its light and shade, and what has nothing to lose is accused of no loss."""
+    sensor = Sensor()
+    wall = (np.linspace(90, 170, WIDTH)[None, :, None] * np.ones((HEIGHT, 1, 1)) * [0.8, 1.0, 1.1]).astype(np.uint8)
+    watch = Watch(ChannelJudge())
+    for _ in range(2):
+        watch.show(*quiet(wall, sensor, 40), *quiet(view(seed=5), sensor, 60))
+    watch.show(*quiet(wall, sensor, 20))
+    assert watch.told == []
+
+
+def test_first_look_after_a_restart_tells_nothing_of_what_is_found_by_comparing():
+    """A frozen channel is neither found frozen again nor well, until there are two pictures; then it goes on."""
+    sensor = Sensor()
+    watch = known(view(), sensor)
+    still = sensor(view())
+    watch.show(*(clock(still, 10 * place) for place in range(4)))
+    judge = ChannelJudge.load(watch.judge.dump())
+    outcome = judge.look(clock(still, 50), 0)
+    assert (outcome.tells, outcome.finding, outcome.change) == (False, None, None)
+    outcome = judge.look(clock(still, 60), 10_000)
+    assert (outcome.tells, outcome.finding.reason) == (True, "frozen")
+
+
+def test_noise_that_is_gone_and_yet_something_moves_is_learned_anew():
+    """A camera that was set to denoise is accused until the first passer-by, and not again."""
+    loud, calm, scene = Sensor(noise=3), Sensor(noise=0.8), view()
+    watch = known(scene, loud)
+    passed = scene.copy()
+    passed[40:140, 100:220] = 30
+    watch.show(*quiet(scene, calm, 5))
+    watch.show(*quiet(passed, calm, 1), *quiet(scene, calm, 40))
+    assert watch.told in ([], ["frozen", None])
+    assert watch.judge.verdict is None
+
+
 def test_limits_of_a_channel_are_its_own():
     """A channel that is asked for less finds the smaller cover, one that is asked for more does not."""
     sensor = Sensor()
