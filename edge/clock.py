@@ -63,4 +63,4 @@ def utc(wall_ns: int) -> datetime:
 
 def rfc3339(wall_ns: int) -> str:
     """Wall-clock nanoseconds as RFC 3339 UTC with milliseconds, e.g. `2026-11-23T02:22:00.123Z`."""
-    return utc(wall_ns).strftime("%Y-%m-%dT%H:%M:%S.") + f"{wall_ns // 1_000_000 % 1000:03d}Z"
+    return utc(wall_ns).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -5,6 +5,7 @@ SaksiError
 ├── CodecError             bytes that claim to be a parameter set or a codec configuration are not
 ├── Mp4Error               a file is not one of our fragmented MP4 files
 ├── OutboxLocked           another process holds this outbox
+├── OutboxRestored         an outbox is an older copy of itself (in edge.bus.database)
 ├── OutboxUnavailable      the disk does not take an event now (in edge.bus.database)
 ├── JournalUnavailable, JournalDamaged, JournalLocked, JournalTooNew
 │                          the journal cannot be used (in edge.journal.errors)

@@ -30,7 +30,7 @@ EDGE = (sys.executable, "-m", "edge")
 _PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
 
 
-def until(condition: Callable[[], object], wait_s: float = 20, said: Callable[[], str] = str):
+def until(condition: Callable[[], object], wait_s: float = 60, said: Callable[[], str] = str):
     """Wait for a condition and return what it gave; `said` is shown when it never came."""
     deadline = time.monotonic() + wait_s
     while not (found := condition()):
@@ -65,7 +65,7 @@ class Command:
                     return process
         return None
 
-    def stop(self, number: int = signal.SIGINT, wait_s: float = 15) -> int:
+    def stop(self, number: int = signal.SIGINT, wait_s: float = 30) -> int:
         """Send a signal; returns the exit status."""
         self.process.send_signal(number)
         return self.process.wait(wait_s)
@@ -79,6 +79,18 @@ class Command:
                 self.process.wait(10)
             kill(everything)
         self.process.wait()
+
+
+def stop_mosquitto(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, again until it is heard: Mosquitto 2.0 forgets one that comes before its main loop begins."""
+    for _ in range(15):
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+            return
+    process.kill()
+    process.wait()
+    raise AssertionError("mosquitto does not end")
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:

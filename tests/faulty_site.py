@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -33,7 +33,8 @@ CHANNELS = ("create", "write", "fdatasync", "rename", "fsync", "read")
 """Each is named after the call that fails for it, so that all calls fail at the same time."""
 SHARE_BYTES = 300_000
 """Of a channel: so that retention always has something to delete."""
-RESUMES_S = 20.0
+RESUMES_S = 60.0
+"""With what a machine takes longer for that runs other tests beside; the recorder tries again every 5 s."""
 
 
 def compiled(folder: Path) -> Path:
@@ -79,12 +80,19 @@ class FaultySite:
             assert process.poll() is None, f"{name} has ended: {self.log.read_text()[-3000:]}"
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(30) == 0
             time.sleep(1.5)
 
     def fail(self, *calls: str, number: int = errno.EIO, delay_ms: int = 0, part: str | None = None) -> None:
         """From now on these calls fail for their channels, or where a path holds a part."""
-        text = "".join(f"{call} {number} {delay_ms} {part or f'/{call}'}\n" for call in calls)
+        self._rule(f"{call} {number} {delay_ms} {part or f'/{call}'}\n" for call in calls)
+
+    def fail_each(self, errors: Mapping[str, int]) -> None:
+        """From now on each of these calls fails for its channel with its error."""
+        self._rule(f"{call} {number} 0 /{call}\n" for call, number in errors.items())
+
+    def _rule(self, lines: Iterable[str]) -> None:
+        text = "".join(lines)
         new = self.rules.with_suffix(".new")
         new.write_text(text)
         new.replace(self.rules)

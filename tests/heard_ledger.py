@@ -1,4 +1,4 @@
-"""A ledger of events that were told in a test, in whatever order and as often as they came."""
+"""A ledger of events that were told in a test, in whatever order and as often as they came: each is kept once."""
 
 from collections import defaultdict
 
@@ -16,7 +16,10 @@ class HeardLedger:
     """What a journal would answer that has stored these facts."""
 
     def __init__(self, facts, lost=(), conflicts=None, heard=None):
-        self.told = list(facts)
+        kept = {}
+        for fact in facts:
+            kept.setdefault((fact.process, fact.epoch, fact.sequence), fact)
+        self.told = list(kept.values())
         self.unread = 0
         self._lost = dict(lost)
         self._conflicts = conflicts or {}

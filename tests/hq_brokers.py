@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
+from acceptance_support import stop_mosquitto
 
 from edge.clock import SystemClock
 from edge.config import HqLinkConfig
@@ -141,13 +142,8 @@ class RealMosquitto:
     def stop(self) -> None:
         """End it in order, as systemd does."""
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
+            process, self.process = self.process, None
+            stop_mosquitto(process)
 
     def log(self) -> str:
         """What it said, of all its lives."""

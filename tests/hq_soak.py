@@ -1,6 +1,6 @@
 """Faults between two sites and headquarters, mixed at random for as long as one likes; and a backlog of days.
 
-`PYTHONPATH=tests .venv/bin/python tests/hq_soak.py --minutes 30`: rounds of one to four faults at once; after each, all
+`.venv/bin/python tests/hq_soak.py --minutes 30`: rounds of one to four faults at once; after each, all
 is mended and the ledger proven. A round is printed with its faults; the seed of the whole is printed first and taken by
 `--seed`. `--nats`: a cluster of three NATS servers is headquarters' broker. `--ports`: no namespaces. `--postgres`: the journal is in a PostgreSQL, of Debian's package.
 `... tests/hq_soak.py --backlog 100000`: one cut with that many events, drained while live ones go on.

@@ -93,7 +93,7 @@ class RecordedLane:
         """The session ends and the thread with it."""
         self.lane.offer(self.segmenter.end("shutdown"))
         await self.settle()
-        assert self.threads.stop(5)
+        assert self.threads.stop(60)
 
 
 def mount(*arguments: str) -> None:

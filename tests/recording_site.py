@@ -84,7 +84,7 @@ class RecordingSite:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log, env=dict(os.environ))
 
-    def stop(self, timeout_s: float = 10) -> int:
+    def stop(self, timeout_s: float = 30) -> int:
         """Ask the process to stop as systemd does; returns its exit status."""
         return self._end(signal.SIGTERM, timeout_s)
 
@@ -131,7 +131,7 @@ class RecordingSite:
         channel: str | None = None,
         *,
         count: int = 1,
-        timeout_s: float = 20,
+        timeout_s: float = 60,
         such: Callable[[Event], bool] = lambda _: True,
     ) -> Event:
         """Wait until there are `count` such events; returns the last of these."""

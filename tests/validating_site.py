@@ -72,7 +72,7 @@ class ValidatorProcess:
         told = [one for one in self.said(channel=channel) if one.type != "segment_rejected"]
         return [one.data["reason"] if one.type == "channel_invalid" else "valid" for one in told]
 
-    def wait(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    def wait(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
         """Wait until a condition holds; returns what it gave."""
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):
@@ -89,7 +89,7 @@ class ValidatorProcess:
         assert process is not None
         process.send_signal(number)
         try:
-            return process.wait(10)
+            return process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -104,7 +104,7 @@ def validating_site(
     *,
     every_s: float = 1,
     confirm: int = 3,
-    segment_s: int = 5,
+    segment_s: int = 2,
     **channel: Any,
 ) -> Iterator[ValidatorProcess]:
     """Record and judge these cameras inside the block."""

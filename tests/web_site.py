@@ -91,7 +91,7 @@ class RunningSite:
         self.live.hear(process, beat, self.now_ms())
 
     def client(self, **options) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=10, **options)
+        return httpx.Client(base_url=self.url, timeout=30, **options)
 
 
 @contextmanager

@@ -75,6 +75,10 @@ class OutboxUnavailable(SaksiError):  # noqa: N818 - named for the state
     """The outbox cannot be written or read now (disk full, read-only): nothing was half-written, try later."""
 
 
+class OutboxRestored(SaksiError):  # noqa: N818 - named for the state
+    """Headquarters holds numbers of this epoch that were never given here: the folder came back from a backup."""
+
+
 def may_pass(error: OutboxUnavailable) -> bool:
     """Whether waiting can help, as with a full disk; not with a folder that may not be written."""
     cause = error.__cause__

@@ -26,6 +26,7 @@ import structlog
 from edge.bus.database import (
     Identity,
     Meta,
+    OutboxRestored,
     OutboxUnavailable,
     connect,
     is_unavailable,
@@ -90,7 +91,7 @@ class Outbox:
         self.topic_site = identity.site if identity.at_hq else None
         self._path = path
         self._identity = identity
-        self._bdseq = meta.bdseq
+        self._bdseq, self._given = meta.bdseq, 0  # given: by a later copy of this file, as far as HQ says
         self._transactions = transactions
         self._lock = lock
         self._clock = clock
@@ -217,13 +218,19 @@ class Outbox:
             self._published = max(self._published, sequence)
 
     def acknowledge(self, epoch: str, contiguous_to: int) -> bool:
-        """Remember that HQ has every event up to this one; False when that says nothing about this outbox."""
+        """Remember that HQ has every event up to this one; False when that says nothing about this outbox.
+
+        Raises OutboxRestored where HQ has more than was ever given here: the next start begins a new epoch.
+        """
         if epoch != self.epoch:
             return False
         if contiguous_to > self.last_sequence:
-            told = {"acked": contiguous_to, "last_sequence": self.last_sequence}
-            _log.error("ack_ahead_of_outbox", process=self.process, epoch=epoch, **told)
-            return False
+            given, self._given = self.last_sequence, contiguous_to
+            save_note(self._path, self._identity, epoch, contiguous_to)
+            raise OutboxRestored(
+                f"{self._path} gave numbers up to {given}, and headquarters holds events up to {contiguous_to} of it:"
+                " it is an older copy. The process ends and begins a new epoch at its next start"
+            )
         with self._transactions.saving() as connection:
             query = "UPDATE cursor SET acked = max(acked, ?), published = max(published, ?)"
             connection.execute(query, (contiguous_to, contiguous_to))
@@ -246,7 +253,7 @@ class Outbox:
             self._published = max(self._published, dropped.lost_to)
             _log.error("outbox_truncated", lost=(dropped.lost_from, dropped.lost_to), max_bytes=self._max_bytes)
             self._notify()
-        save_note(self._path, self._identity, self.epoch, self.last_sequence)
+        save_note(self._path, self._identity, self.epoch, max(self.last_sequence, self._given))
         return gone + dropped.rows
 
     def next_bdseq(self) -> int:
@@ -263,7 +270,7 @@ class Outbox:
     def close(self) -> None:
         """Write the note, close the file and let the next process have it; harmless when repeated."""
         if self._transactions.close():
-            save_note(self._path, self._identity, self.epoch, self.last_sequence)
+            save_note(self._path, self._identity, self.epoch, max(self.last_sequence, self._given))
             os.close(self._lock)
 
     def _insert(self, connection: sqlite3.Connection, sequence: int, fact: Fact) -> None:

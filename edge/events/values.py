@@ -16,6 +16,7 @@ EVENT_ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}-[0-9]{20}$"
 SOURCE_PATTERN = r"^/[a-z0-9-]{1,32}/[a-z0-9_-]{1,64}$"
 PATH_PATTERN = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$"  # no part starts with a dot
 MAX_TEXT = 500
+MAX_NUMBER = 1e15  # 30 million years in seconds: whatever is made of it is still a number
 
 _TIMESTAMP = re.compile(TIMESTAMP_PATTERN)
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -56,8 +57,14 @@ def _plain_text(value: Any) -> Any:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
+def _check_number(value: float) -> float:
+    if abs(value) > MAX_NUMBER:
+        raise ValueError(f"is beyond {MAX_NUMBER:g}")
+    return value
+
+
 def _to_microseconds(seconds: float) -> float:
-    return round(seconds, 6)
+    return round(_check_number(seconds), 6)
 
 
 Timestamp = Annotated[
@@ -78,6 +85,6 @@ Sequence = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
 Bytes = Count
 Seconds = Annotated[float, Field(strict=True, ge=0), AfterValidator(_to_microseconds)]
 SignedSeconds = Annotated[float, Field(strict=True), AfterValidator(_to_microseconds)]
-Number = Annotated[float, Field(strict=True)]
-NotNegative = Annotated[float, Field(strict=True, ge=0)]
+Number = Annotated[float, Field(strict=True), AfterValidator(_check_number)]
+NotNegative = Annotated[float, Field(strict=True, ge=0), AfterValidator(_check_number)]
 Percent = Annotated[float, Field(strict=True, ge=0, le=100)]

@@ -118,6 +118,9 @@ class ReportDesk:
             _log.warning("report_not_stored", site=posted.site, error=str(error), next="the site posts it again")
             detail = "the journal takes nothing now; post it again in a moment"
             raise ProblemError(503, "journal_unavailable", detail, _RETRY_AFTER) from error
+        if appended.refused:
+            detail = f"the journal does not take it; /api/sites/{posted.site}/completeness and the log say why"
+            raise ProblemError(422, "wrong_report", detail)
         if appended.conflicts:
             detail = "another report is stored under this id; see whether two machines run with a copy of one state_dir"
             raise ProblemError(409, "conflict", detail)

@@ -18,6 +18,8 @@ from edge.journal.tables import ANNOUNCED, LOST, RECEIVED, sources, spans
 _FIELDS = {RECEIVED: "received", LOST: "lost", ANNOUNCED: "announced"}
 _NOTHING = Track()
 MOST_SOURCES = 1_000  # of one site: five processes, and an epoch for every outbox that was ever lost
+MOST_PROCESSES = 100  # of one site: each may show 64 KiB of what it likes in its heartbeats
+MOST_SPANS = 20_000  # received ranges of one site; every replay makes them fewer
 _OF_SOURCE = (spans.c.source == bindparam("of")) & (spans.c.what == bindparam("about"))
 _SPAN = _OF_SOURCE & (spans.c.first == bindparam("begin"))
 _DELETE_SPAN = delete(spans).where(_SPAN)
@@ -43,6 +45,8 @@ class Completeness:
         self._numbers: dict[Source, int] = {}
         self._last_number = 0
         self._by_site: dict[str, tuple[Source, ...]] = {}
+        self._quiet: dict[str, set[Source]] = {}  # heard, with no event yet
+        self._spans: dict[str, int] = {}
         self._troubled: set[Source] = set()
         self._changed: set[Source] = set()
         self._missing = self._lost = 0
@@ -81,9 +85,20 @@ class Completeness:
         """The number of a stored source."""
         return self._numbers[source]
 
-    def has_room(self, source: Source) -> bool:
-        """Whether a source is known or may become so: who makes up epochs without end fills no memory."""
-        return source in self._tracks or len(self._by_site.get(source.site, ())) < MOST_SOURCES
+    def has_room(self, source: Source, sequence: int | None = None) -> bool:
+        """Whether a source, or an event of it, can be remembered: who makes up names or holes fills no memory.
+
+        A site with too many holes has room for what closes one or comes next.
+        """
+        if sequence is not None and self._spans.get(source.site, 0) >= MOST_SPANS and sequence > 1:
+            return sequence - 1 in self.track(source).received
+        if source in self._tracks:
+            return True
+        known = {*self._by_site.get(source.site, ()), *self._quiet.get(source.site, ())}
+        if source in known:
+            return True
+        names = {one.process for one in known}
+        return len(known) < MOST_SOURCES and (source.process in names or len(names) < MOST_PROCESSES)
 
     def sources_of(self, site: str | None) -> tuple[Source, ...]:
         """The known sources in their order, of one site or of all."""
@@ -103,15 +118,15 @@ class Completeness:
         before = self.track(source)
         if newest > before.heard:
             self._set(source, before.with_heard(newest))
+        elif source not in self._tracks:
+            self._quiet.setdefault(source.site, set()).add(source)
 
     def store(self, connection: Connection, tracks: Mapping[Source, Track]) -> Changes:
         """Write what is different; the caller calls `keep` once that is committed."""
         unknown = [source for source in tracks if source not in self._numbers]
         new = {source: self._last_number + place for place, source in enumerate(unknown, 1)}
         numbers = ChainMap(new, self._numbers)
-        rows = [
-            {"id": number, **source._asdict(), "heard": tracks[source].heard} for source, number in new.items()
-        ]
+        rows = [{"id": number, **source._asdict(), "heard": tracks[source].heard} for source, number in new.items()]
         _execute(connection, insert(sources), rows)
         heard = [
             {"of": numbers[source], "newest": track.heard}
@@ -135,7 +150,10 @@ class Completeness:
         before = self._tracks.get(source)
         if before is None:
             self._by_site[source.site] = tuple(sorted((*self._by_site.get(source.site, ()), source)))
+            self._quiet.get(source.site, set()).discard(source)
             before = _NOTHING
+        more = len(track.received.spans) - len(before.received.spans)
+        self._spans[source.site] = self._spans.get(source.site, 0) + more
         self._tracks[source] = track
         self._missing += track.missing.count - before.missing.count
         self._lost += track.lost.count - before.lost.count

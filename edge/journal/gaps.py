@@ -70,6 +70,8 @@ class Gaps:
 
     def heard(self, process: Process, message: Heartbeat | Will, *, fresh: bool) -> None:
         """Take a heartbeat's word for how far a process has come, and whether it is there to be asked."""
+        last = 0 if isinstance(message, Will) else message.last_sequence
+        self._journal.hear(Source(*process, message.epoch), last)
         with self._mutex:
             self._take_changes()
             if isinstance(message, Will):
@@ -79,8 +81,6 @@ class Gaps:
                 return
             if fresh:
                 self._alive[process] = message, self._clock.monotonic_ns()
-        if message.last_sequence:
-            self._journal.hear(Source(*process, message.epoch), message.last_sequence)
 
     def answered(self, process: Process, reply: ReplayReply) -> None:
         """Take the answer to a replay command; answers to others are ignored."""

@@ -51,8 +51,11 @@ class Kinds:
 
     def keep(self, new: Mapping[Kind, int]) -> None:
         """Remember what was committed."""
+        by_site: dict[str, dict[Kind, int]] = {}
         for kind, number in new.items():
-            self._by_site[kind.site] = self._by_site.get(kind.site, {}) | {kind: number}
+            by_site.setdefault(kind.site, {})[kind] = number
+        for site, found in by_site.items():
+            self._by_site[site] = self._by_site.get(site, {}) | found
         self._numbers.update(new)
 
     def matching(

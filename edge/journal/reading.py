@@ -42,15 +42,15 @@ class Reading:
     bridges: list[tuple[str, bool, int]] = field(default_factory=list)  # site, connected, when it was heard
 
 
-HasRoom = Callable[[Source, Kind | None], bool]
+HasRoom = Callable[[Source, Kind | None, int | None], bool]
 
 
 def read(
-    messages: Sequence[Message], scope: Scope, now_ms: int, has_room: HasRoom = lambda _source, _kind: True
+    messages: Sequence[Message], scope: Scope, now_ms: int, has_room: HasRoom = lambda *_: True
 ) -> Reading:
     """All messages of sites that this process owns; those of others are left to their owners.
 
-    `has_room` says whether a journal can remember one more source, or one more kind of event.
+    `has_room` says whether a journal can remember one more source, kind of event, or number with a hole before it.
     """
     reading = Reading()
     for message in messages:
@@ -67,7 +67,9 @@ def _read(reading: Reading, message: Message, place: Place, now_ms: int, has_roo
     kind = place.topic.partition("/")[0]
     if kind == EventTopic.kind:
         arrival = _arrival(message, place, now_ms)
-        _check_room(has_room, arrival.source, arrival.kind)
+        _check_room(has_room, arrival.source, arrival.kind, None if _follows(arrival, reading) else arrival.sequence)
+        if arrival.before is not None:
+            _check_room(has_room, arrival.before[0])
         reading.arrivals.append(arrival)
     elif kind == StateTopic.kind:
         _read_state(reading, message, place, now_ms, has_room)
@@ -90,6 +92,12 @@ def _arrival(message: Message, place: Place, now_ms: int) -> Arrival:
     return arrival
 
 
+def _follows(arrival: Arrival, reading: Reading) -> bool:
+    """Whether the event is the next of the one read before it."""
+    before = reading.arrivals[-1] if reading.arrivals else None
+    return before is not None and (before.source, before.sequence) == (arrival.source, arrival.sequence - 1)
+
+
 def _read_state(reading: Reading, message: Message, place: Place, now_ms: int, has_room: HasRoom) -> None:
     _, _, name = place.topic.partition("/")
     if "/" in name:  # a state per channel, which is for people and other programs
@@ -105,7 +113,7 @@ def _read_state(reading: Reading, message: Message, place: Place, now_ms: int, h
     if not message.payload:  # somebody cleared the retained message
         return
     state = parse_state(message.payload)
-    _check_room(has_room, Source(*process, state.epoch), None)
+    _check_room(has_room, Source(*process, state.epoch))
     at_ms, fresh = now_ms, True
     if message.retained and isinstance(state, Heartbeat):
         at_ms = min(milliseconds(state.time), now_ms)
@@ -122,6 +130,9 @@ def _read_ack(reading: Reading, message: Message, place: Place, now_ms: int) -> 
     reading.acks.append((process, ack, at_ms))
 
 
-def _check_room(has_room: HasRoom, source: Source, kind: Kind | None) -> None:
-    if not has_room(source, kind):
-        raise TopicError(f"{source}: site {source.site} has named more epochs, processes or channels than can be real")
+def _check_room(has_room: HasRoom, source: Source, kind: Kind | None = None, sequence: int | None = None) -> None:
+    if not has_room(source, kind, sequence):
+        raise TopicError(
+            f"{source}: site {source.site} has named more epochs, processes or channels than can be real,"
+            " or left out too many numbers"
+        )

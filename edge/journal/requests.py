@@ -2,10 +2,12 @@
 
 One request at a time to a process, of at most 1,000 numbers; what it brought decides how soon the next one goes out.
 Over all sites some tens are open at a time, so that what comes back does not drown what is new; who was asked longest
-ago goes first.
+ago goes first, and no site has more than a few, however many of its processes lack something: else one that makes up
+holes without end would hold up the others.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +18,7 @@ from edge.retry import delay_s
 
 MOST_NUMBERS: Final = 1_000
 MOST_OPEN: Final = 50
+MOST_OPEN_OF_SITE: Final = 8
 TIMEOUT_NS: Final = 60_000_000_000
 _FIRST_RETRY_S: Final = 2.0
 _MOST_RETRY_S: Final = 300.0
@@ -95,7 +98,7 @@ class ReplayRequests:
         waiting = sorted(wanted, key=lambda process: self._asked_ns.get(process, 0))
         return [
             self._request(*wanted[process], tracks[wanted[process][0]].missing, now_ns)
-            for process in waiting[: MOST_OPEN - len(self._open)]
+            for process in self._in_turn(waiting)[: MOST_OPEN - len(self._open)]
         ]
 
     def sent(self, request: Request) -> None:
@@ -119,6 +122,16 @@ class ReplayRequests:
             lost = missing  # an outbox that was given up has none of them
         self._end(request, fruitful=bool(lost or request.missing - missing), now_ns=now_ns)
         return request.source, lost
+
+    def _in_turn(self, waiting: Iterable[Process]) -> list[Process]:
+        """Those of the waiting that their site has room for."""
+        asked = Counter(process.site for process in self._open)
+        found = []
+        for process in waiting:
+            if asked[process.site] < MOST_OPEN_OF_SITE:
+                asked[process.site] += 1
+                found.append(process)
+        return found
 
     def _end_old_ones(self, tracks: Mapping[Source, Track], now_ns: int) -> None:
         for request in list(self._open.values()):

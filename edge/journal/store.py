@@ -194,9 +194,9 @@ class Journal:
         """The same as people ask for it."""
         return [SourceCompleteness.of(source, track) for source, track in self.tracks(site).items()]
 
-    def has_room(self, source: Source, kind: Kind | None) -> bool:
-        """Whether an event of this source and kind can be remembered beside all others of its site."""
-        return self._completeness.has_room(source) and (kind is None or self._kinds.has_room(kind))
+    def has_room(self, source: Source, kind: Kind | None, sequence: int | None = None) -> bool:
+        """Whether an event of this source, kind and number can be remembered beside all others of its site."""
+        return self._completeness.has_room(source, sequence) and (kind is None or self._kinds.has_room(kind))
 
     def hear(self, source: Source, last_sequence: int) -> None:
         """Note how far a source says that its numbers reach; kept in memory until something of it is stored."""

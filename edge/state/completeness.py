@@ -7,6 +7,8 @@ from edge.state.fact import Fact
 from edge.state.intervals import Intervals
 
 MOST_RANGES: Final = 1000
+MOST_EPOCHS: Final = 1000
+"""Beyond these the oldest go."""
 _ADJACENT: Final = 1
 
 
@@ -87,6 +89,8 @@ def _add(ranges: dict[str, Intervals], fact: Fact, first: int, last: int) -> Non
     last = min(last, MAX_INTEGER - 1)
     if first <= last:
         ranges.setdefault(fact.data["epoch"], Intervals(_ADJACENT, MOST_RANGES)).add(first, last + 1)
+        if len(ranges) > MOST_EPOCHS:
+            del ranges[min(ranges)]
 
 
 def _later(held_ms: int | None, fact: Fact) -> int:

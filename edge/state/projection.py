@@ -19,6 +19,8 @@ from edge.state.processes import Heard, ProcessState
 from edge.state.runs import Runs
 
 RECORDER: Final = "recorder"
+MOST_CHANNELS: Final = 5_000
+"""Ten times what a site may have configured; of a site that names more, the later ones are not kept."""
 
 
 class SiteProjection:
@@ -83,7 +85,9 @@ class SiteProjection:
         """The fold of a channel, begun where there is none."""
         channel = self.channels.get(name)
         if channel is None:
-            channel = self.channels[name] = ChannelState(seamless=self.seamless)
+            channel = ChannelState(seamless=self.seamless)
+            if len(self.channels) < MOST_CHANNELS:
+                self.channels[name] = channel
         return channel
 
 

@@ -7,6 +7,7 @@ import pwd
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ LOOK_S: Final = 5.0
 READY_S: Final = 30.0
 STABLE_S: Final = 3.0
 """A life of this length was no failed start: the next one begins at once again."""
+_ASKED: Final = 3
+"""So often a program is told to stop: Mosquitto 2.0 forgets a SIGTERM that comes before its main loop begins."""
 _STDIN: Final = 0
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
@@ -141,13 +144,16 @@ class Supervisor:
         process = self._running.get(name)
         if process is None:
             return
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-        except TimeoutError:
-            _log.error("process_killed", program=name, after_s=STOP_S)
-            process.kill()
-            await process.wait()
+        for _ in range(_ASKED):
+            if process.returncode is not None:
+                return
+            process.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), STOP_S / _ASKED)
+                return
+        _log.error("process_killed", program=name, after_s=STOP_S)
+        process.kill()
+        await process.wait()
 
     def _hung_up(self) -> None:
         """On a terminal SIGHUP also says that its window was closed, and then the terminal is none any more."""

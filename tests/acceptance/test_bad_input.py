@@ -52,7 +52,7 @@ def test_wrong_configuration_is_refused_with_key_value_and_rule(text, named, tmp
     data = yaml.safe_dump(text) if isinstance(text, dict) else text
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     name = "up" if named == ["chanels"] else "recorder"
-    done = subprocess.run([*EDGE, name, "--config", path], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([*EDGE, name, "--config", path], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     for words in named:
         assert words in done.stderr
@@ -63,7 +63,7 @@ def test_wrong_configuration_is_refused_with_key_value_and_rule(text, named, tmp
 def test_missing_configuration_names_the_file_and_the_next_step(tmp_path):
     """Status 2 and what to copy."""
     done = subprocess.run(
-        [*EDGE, "recorder", "--config", tmp_path / "none.yaml"], capture_output=True, text=True, timeout=20, check=False
+        [*EDGE, "recorder", "--config", tmp_path / "none.yaml"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert "none.yaml" in done.stderr
@@ -78,7 +78,7 @@ def test_second_recorder_on_a_state_dir_is_refused_and_the_first_goes_on(tmp_pat
     ):
         site.wait_for("segment_written")
         second = subprocess.run(
-            [*EDGE, "recorder", "--config", site.config_path], capture_output=True, text=True, timeout=20, check=False
+            [*EDGE, "recorder", "--config", site.config_path], capture_output=True, text=True, timeout=60, check=False
         )
         assert second.returncode == 1
         said = second.stdout + second.stderr
@@ -100,7 +100,7 @@ def test_state_dir_that_cannot_be_written_is_named(tmp_path):
         extra={"state_dir": str(tmp_path / "file" / "state")},
     ) as site:
         site.start()
-        assert site.process.wait(20) == 2
+        assert site.process.wait(60) == 2
         assert str(tmp_path / "file" / "state") in site.log()
         assert "Traceback" not in site.log()
         site.process = None
@@ -165,7 +165,7 @@ def test_fault_without_a_demo_is_said_in_a_sentence(tmp_path):
         [*EDGE, "demo", "fault", "--folder", tmp_path, "lobby", "stall"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 2

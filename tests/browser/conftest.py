@@ -1,7 +1,10 @@
 """A browser a module: a test of another folder must find no event loop of Playwright's running."""
 
 import pytest
+from playwright.sync_api import expect
 from watched_page import CHROMIUM, Watch, chromium
+
+expect.set_options(timeout=30_000)  # Playwright itself waits for 5 s, which a loaded machine may need
 
 
 @pytest.fixture(scope="module")

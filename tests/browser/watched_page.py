@@ -38,12 +38,12 @@ class RunningSite:
     def fault(self, channel: str, name: str) -> None:
         """Break a camera of the demo, or mend it with 'clear'."""
         command = [*EDGE, "demo", "fault", "--folder", str(self.folder), channel, name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, env=environment())
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment())
         assert json.loads(done.stdout) == {"ok": True}
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """Ask the site as a program does."""
-        return httpx.get(self.url + path, trust_env=False, timeout=10, **options)
+        return httpx.get(self.url + path, trust_env=False, timeout=30, **options)
 
     def health(self) -> dict[str, Any]:
         """What `/health` answers; nothing while the process is away."""
@@ -113,7 +113,7 @@ class Watch:
     def open(self, path: str = "/", **options: Any) -> Page:
         """A page in a context of its own: another reader with other cookies."""
         context = self.browser.new_context(base_url=self.url, **{"locale": "en-GB", **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         self.contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: self._heard(message.type, message.text))

@@ -12,11 +12,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from acceptance_support import stop_mosquitto
 
 CONFIGURATION = Path(__file__).parents[2] / "mosquitto" / "mosquitto.conf"
 
@@ -76,14 +76,10 @@ class Mosquitto:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """SIGTERM, again until it is heard: Mosquitto 2.0 forgets one that comes before its main loop begins."""
+        """End it in order, if it runs."""
         process, self._process = self._process, None
-        for _ in range(10 if process is not None else 0):
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(2)
-                return
-        assert process is None, "mosquitto does not end"
+        if process is not None:
+            stop_mosquitto(process)
 
 
 def _mosquitto_in(folder: Path) -> Iterator[Mosquitto]:

@@ -11,7 +11,7 @@ from edge.bus.connection import Broker, Change, Message, Outcome, Will
 from edge.bus.fake import FakeBroker, FakeHub
 from edge.clock import SystemClock
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class FakeWorld:

@@ -22,7 +22,7 @@ from edge.events.messages import Ack, ReplayCommand, ReplayReply, parse_state
 EVENT = ClockJumped(step_s=1.0, wall_before="2026-11-23T02:22:03.500Z", wall_after="2026-11-23T02:22:00.000Z")
 
 
-def until(condition, wait_s: float = 10) -> None:
+def until(condition, wait_s: float = 60) -> None:
     deadline = time.monotonic() + wait_s
     while not condition():
         assert time.monotonic() < deadline

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from acceptance_support import stop_mosquitto
 from journal_site import until
 from structlog.testing import capture_logs
 from tls_files import Authority
@@ -44,8 +45,7 @@ class TlsMosquitto:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        stop_mosquitto(self._process)
 
 
 @pytest.fixture

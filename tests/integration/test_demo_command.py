@@ -18,9 +18,9 @@ def test_command_prints_urls_serves_and_stops_on_a_signal(number, tmp_path):
         listening = json.loads(process.stdout.readline())
         urls = [f"rtsp://127.0.0.1:{listening['port']}/cam{camera:02d}" for camera in (1, 2, 3)]
         assert listening["urls"] == urls
-        with socket.create_connection(("127.0.0.1", listening["port"]), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", listening["port"]), timeout=30) as connection:
             connection.sendall(f"DESCRIBE {urls[2]} RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
             assert connection.recv(65_536).startswith(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n")
             process.send_signal(number)
-            assert process.communicate(timeout=10) == ("", "")
+            assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 0

@@ -114,5 +114,5 @@ def test_ffprobe_finds_what_the_demo_promises():
             entries = ["-show_entries", "stream=codec_name,width,height,sample_rate", "-of", "csv=p=0"]
             limits = ["-analyzeduration", "300000", "-rtsp_transport", "tcp"]
             command = ["ffprobe", "-v", "error", *limits, *entries, url]
-            found[name] = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split()
+            found[name] = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
     assert found == expected

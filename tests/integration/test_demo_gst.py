@@ -43,5 +43,5 @@ def test_digest_mount_refuses_strangers():
     with gst_cameras() as urls:
         stranger = urls["h264_digest"].replace("s3cret", "guess")
         command = ["ffprobe", "-v", "error", "-rtsp_transport", "tcp", stranger]
-        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert "401" in refused.stderr

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
+from acceptance_support import until
 from demo_cameras import running_cameras
 
 from edge.demo.authentication import Account
@@ -59,7 +60,7 @@ class Capture:
 
 class RawClient:
     def __init__(self, cameras, path, tls=None):
-        self.connection = socket.create_connection(("127.0.0.1", cameras.port), timeout=5)
+        self.connection = socket.create_connection(("127.0.0.1", cameras.port), timeout=30)
         if tls:
             self.connection = tls.wrap_socket(self.connection, server_hostname="localhost")
         self.url = f"rtsp://127.0.0.1:{cameras.port}/{path}"
@@ -195,7 +196,7 @@ def test_sender_report_ties_rtp_time_to_the_wall_clock(client):
     """A report says which moment of the wall clock an RTP timestamp is."""
     seen = client.play().capture(0.2)
     seconds, fraction, timestamp = struct.unpack_from(">III", seen.rtcp[0], 8)
-    assert abs(seconds - 2_208_988_800 + fraction / 2**32 - time.time()) < 1
+    assert abs(seconds - 2_208_988_800 + fraction / 2**32 - time.time()) < 10
     assert (timestamp - seen.video[0].timestamp) % (1 << 32) < 0.1 * 90_000
 
 
@@ -272,10 +273,7 @@ def test_client_that_does_not_read_is_dropped(cameras):
     client = RawClient(cameras, "heavy").play(tracks=(0,))
     with client.connection:
         client.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        until = time.monotonic() + 10
-        while cameras.clients("heavy") and time.monotonic() < until:
-            time.sleep(0.05)
-        assert cameras.clients("heavy") == 0
+        until(lambda: cameras.clients("heavy") == 0)
 
 
 def test_rtsps_is_served_with_a_certificate(tmp_path):
@@ -553,7 +551,7 @@ def test_fault_clock_is_wrong_in_sender_reports(cameras, client):
     cameras.fault("open", "clock", 3600)
     seen = client.play().capture(0.2)
     (seconds,) = struct.unpack_from(">I", seen.rtcp[0], 8)
-    assert abs(seconds - 2_208_988_800 - 3600 - time.time()) < 2
+    assert abs(seconds - 2_208_988_800 - 3600 - time.time()) < 10
 
 
 def test_fault_clip_of_other_resolution_changes_the_parameter_sets_in_the_stream(cameras, client):
@@ -579,11 +577,10 @@ def test_fault_clip_of_other_codec_closes_and_describes_it(cameras, client):
 
 
 def test_fault_with_a_time_is_over_by_itself(cameras, client):
-    """A fault for 0.2 s ends without a command."""
-    cameras.fault("open", "503", for_s=0.2)
+    """A fault for 2 s ends without a command."""
+    cameras.fault("open", "503", for_s=2)
     assert client.ask("DESCRIBE")[0] == 503
-    time.sleep(0.3)
-    assert client.ask("DESCRIBE")[0] == 200
+    until(lambda: client.ask("DESCRIBE")[0] == 200)
 
 
 def test_server_that_stops_listening_refuses_and_keeps_its_port(tmp_path):

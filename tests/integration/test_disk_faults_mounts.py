@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from acceptance_support import until
 from faulty_site import CHANNELS, FaultySite, faulty_site
 from recorded_lane import unmount
 from retention_site import small_disk
@@ -98,6 +99,7 @@ def test_file_system_that_shuts_itself_is_named_by_both_and_gone_on_with_after_r
                 assert site.wait(mark, "retention", "disk_faulty")[0].data["fault"] == "read_only"
                 unmount(root)
                 run("umount", str(disk))
+                until(lambda: not trigger.exists())  # the kernel has let it go, or it would be mounted again as it is
                 assert subprocess.run(["e2fsck", "-fy", str(tmp_path / "disk.image")], capture_output=True, check=False).returncode <= 1
                 mark = site.mark()
                 run("mount", "-o", "loop", str(tmp_path / "disk.image"), str(disk))

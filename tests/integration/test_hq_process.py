@@ -146,9 +146,9 @@ def test_told_to_stop_it_ends_soon_and_goes_on_where_it_was(hq, sites):
     """With the status of a clean stop; the next start knows both sites before anybody is heard."""
     until(lambda: all(hq.holds(one) for one in sites), WAIT_S, hq.said)
     hq.command.process.terminate()
-    assert hq.command.process.wait(10) == 0, hq.said()
+    assert hq.command.process.wait(30) == 0, hq.said()
     hq.start()
-    assert all(hq.holds(one) for one in sites)
+    until(lambda: all(hq.holds(one) for one in sites), WAIT_S, hq.said)
     ready = next(json.loads(line) for line in hq.said().splitlines() if '"state_ready"' in line)
     assert ready["sites"] == 2
     assert hq.health()["position"] > 2 * 4 * 30

@@ -196,15 +196,21 @@ class Partition:
 def test_processes_share_the_sites_without_doubling(mosquitto, tmp_path: Path, postgres_server: PostgresServer) -> None:
     """Every event of every site is with exactly one of them, and each site with one."""
     shares = [Partition(mosquitto.port, tmp_path, postgres_server.url, number, 3) for number in (1, 2, 3)]
-    time.sleep(0.3)  # the subscription follows the connection
     sites = [f"site-{number:02d}" for number in range(20)]
     sender = client(mosquitto.port, "bridges", durable=False)
     sender.start()
     until(lambda: sender.connected)
-    for sequence in range(1, 21):
-        for site in sites:
-            topic = f"cctv/{site}/event/recorder/clock_jumped/_"
-            assert sender.publish(topic, payload(sequence, JUMP, site=site))
+
+    def stored_after(first: int, last: int) -> int:
+        for sequence in range(first, last + 1):
+            for site, said in events.items():
+                assert sender.publish(f"cctv/{site}/event/recorder/clock_jumped/_", said[sequence])
+        time.sleep(0.2)
+        return sum(share.journal.newest_position() for share in shares)
+
+    events = {site: {number: payload(number, JUMP, site=site) for number in range(1, 21)} for site in sites}
+    until(lambda: stored_after(1, 1) >= len(sites))  # the subscriptions follow the connections
+    stored_after(2, 20)
     until(lambda: sum(share.journal.newest_position() for share in shares) >= 400)
     found = [(entry.site, entry.sequence) for share in shares for entry in share.journal.entries(limit=1_000)]
     assert sorted(found) == [(site, sequence) for site in sites for sequence in range(1, 21)]

@@ -269,7 +269,7 @@ def test_disk_that_does_not_answer_holds_up_nobody_for_long(tmp_path, monkeypatc
             segment.grow(1)
             for _ in range(2):
                 clock.advance(FRESH_S + 1)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     assert await pictures.newest("lobby", 320) is picture
                     assert await pictures.newest("gate", 320) is None
             monkeypatch.setattr(pictures_module, "_DISK_S", 20.0)
@@ -311,7 +311,7 @@ def test_closing_while_pictures_are_made_leaves_no_child(tmp_path):
             child.suspend()
             waiting = [asyncio.create_task(pictures.newest(f"cam{number}", 320)) for number in range(1, 8)]
             await asyncio.sleep(0.05)
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(12):
                 await pictures.close()
             assert not child.is_running()
             await asyncio.gather(*waiting, return_exceptions=True)

@@ -35,7 +35,7 @@ def served(folder, **web):
     server = WebServer(app.asgi, listen("127.0.0.1", 0), before_stop=app.feed.close)
     server.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=60) as client:
             yield client
     finally:
         server.stop()

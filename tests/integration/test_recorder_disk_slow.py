@@ -15,7 +15,7 @@ from edge.recordings.store import PartFile
 
 LANE_BYTES = 100_000
 SECOND = FPS
-MOST_WAIT_S = 1.0  # a hung disk would keep it for ever; the machine may be busy
+MOST_WAIT_S = 20.0  # a hung disk would keep it for ever; the machine may be busy
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +163,9 @@ def test_threads_that_hang_do_not_keep_the_process_from_stopping(tmp_path: Path,
         lane.lane.offer(lane.segmenter.end("shutdown"))
         started = time.perf_counter()
         assert not lane.threads.stop(0.2)
-        assert 0.15 < time.perf_counter() - started < 5
+        assert 0.15 < time.perf_counter() - started < 60
         gate.release(1_000_000)
-        assert lane.threads.stop(5)
+        assert lane.threads.stop(60)
 
     asyncio.run(scenario())
     assert channel.assert_told_one_to_one() == 2 * SECOND

@@ -23,7 +23,7 @@ SEGMENT_S = 2
 H264_MOUNTS = ("h264", "h264_no_inband", "h264_aac", "h264_pcma", "h264_bframes", "h264_digest")
 VIDEO = dict.fromkeys(H264_MOUNTS, "h264") | {"h265": "h265"}
 AUDIO = {"h264_aac": ("aac", 16_000), "h264_pcma": ("pcma", 8_000)}
-BACK_WITHIN_S = 6  # the goal is 2 s after it answers; a loaded machine is given three times that
+BACK_WITHIN_S = 20  # the goal is 2 s after it answers; the rest is for a machine that is busy
 
 
 @pytest.fixture(scope="module")

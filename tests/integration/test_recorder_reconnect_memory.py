@@ -112,7 +112,7 @@ async def _live_after_reconnects(folder, monkeypatch, script: Script, tls: ssl.S
         finally:
             recording.cancel()
             await asyncio.gather(recording, return_exceptions=True)
-    assert threads.stop(5)
+    assert threads.stop(60)
     site.close()
     assert broken == []
     return alive

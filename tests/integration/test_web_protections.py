@@ -69,7 +69,7 @@ class Pair:
 
     def client(self, role: str | None = None) -> httpx.Client:
         headers = {"authorization": f"Bearer token-of-{role}"} if role else {}
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=20, trust_env=False)
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=60, trust_env=False)
 
     @contextmanager
     def logged_in(self, role: str) -> Iterator[httpx.Client]:
@@ -108,10 +108,10 @@ def lone_pair(tmp_path, mosquitto):
 
 @pytest.fixture(scope="module")
 def running_pair(tmp_path_factory, lasting_mosquitto):
-    """Both run, five minutes of the lobby are on the disk and known, and nothing is recorded of the dock."""
+    """Both run, twenty minutes of the lobby are on the disk and known, and nothing is recorded of the dock."""
     pair = Pair(tmp_path_factory.mktemp("pair"), lasting_mosquitto.port)
     start_ms = SystemClock().wall_ns() // 1_000_000 - 2 * HOUR_MS
-    for minute in range(5):
+    for minute in range(20):
         pair.disk.record("lobby", start_ms - MINUTE_MS + minute * MINUTE_MS)
     try:
         pair.start("retention", "web")
@@ -263,7 +263,7 @@ def test_retention_that_is_away_is_said_with_what_to_do(lone_pair, mosquitto):
     with lone_pair.client("admin") as client:
         answer = until(lambda: (found := client.get("/api/protections")).status_code == 504 and found, STARTS_S)
         assert "retention does not answer: is it running?" in answer.json()["detail"]
-        assert ANSWER_S - 1 < answer.elapsed.total_seconds()
+        assert answer.elapsed.total_seconds() > ANSWER_S - 1
         mosquitto.kill()
         away = until(lambda: (found := client.post("/api/protections", json=wish())).status_code == 503 and found, 30)
         assert "start Mosquitto" in away.json()["detail"]

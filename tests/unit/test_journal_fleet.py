@@ -10,9 +10,12 @@ from journal_events import EPOCH, LATER_EPOCH, payload
 
 from edge.bus.connection import Change, Message
 from edge.bus.outbox import Outbox
-from edge.clock import ManualClock, rfc3339
+from edge.clock import ManualClock, rfc3339, utc
+from edge.events.catalog import ProcessStarted
+from edge.events.envelope import Envelope
 from edge.events.errors import TopicError
-from edge.events.messages import Ack, Heartbeat, ReplayCommand, ReplayReply
+from edge.events.messages import Ack, Heartbeat, ReplayCommand, ReplayReply, Will
+from edge.events.values import MAX_INTEGER
 from edge.journal import completeness, kinds
 from edge.journal.acks import DueAcks, Held
 from edge.journal.ingest import Ingest
@@ -52,6 +55,10 @@ class Headquarters:
     def events(self, *sequences: int, site: str = JKT, by: str | None = None, **about) -> None:
         topic = f"cctv/{by or site}/event/{about.get('process', 'recorder')}/clock_jumped/_"
         self.ingest.commit([Message(topic, payload(n, site=site, **about), False, 1, 1) for n in sequences])
+
+    def take_together(self, *sequences: int) -> None:
+        topic = f"cctv/{JKT}/event/recorder/clock_jumped/_"
+        self.ingest.commit([Message(topic, payload(n, site=JKT), False, 1, 1) for n in sequences])
 
     def beat(self, last: int, *, site: str = JKT, process: str = "recorder", epoch: str = EPOCH) -> None:
         time = rfc3339(self.clock.wall_ns())
@@ -293,6 +300,51 @@ def test_a_site_that_makes_up_epochs_fills_no_memory(hq: Headquarters, monkeypat
         hq.events(1, site=SBY, process=process)
     assert len(hq.journal.completeness(SBY)) == 3
     assert "more epochs, processes or channels than can be real" in hq.journal.refused(limit=1)[0].reason
+
+
+def test_a_site_that_only_says_that_processes_live_fills_no_memory(hq: Headquarters, monkeypatch) -> None:
+    """Wills and heartbeats without an event count like events; what was heard of before goes on."""
+    monkeypatch.setattr(completeness, "MOST_PROCESSES", 3)
+    for number in range(8):
+        hq.beat(0, process=f"p{number}")
+        hq.take(Will(epoch=EPOCH, bdseq=1).to_json(), f"cctv/{JKT}/state/q{number}")
+    assert {heard[1] for heard in hq.heard} == {"p0", "q0", "p1"}
+    hq.beat(0, process="p0")
+    hq.events(1, process="q0")
+    hq.beat(0, site=SBY)
+    assert hq.ingest.refused() == {JKT: 13}
+    assert [one.process for one in hq.journal.completeness()] == ["q0"]
+
+
+def test_starts_that_name_epochs_without_end_fill_no_memory(hq: Headquarters, monkeypatch) -> None:
+    """The epoch before a start is known from then on, so there has to be room for it."""
+    monkeypatch.setattr(completeness, "MOST_SOURCES", 4)
+    for number, letter in enumerate("ABCDEFGH", 1):
+        data = ProcessStarted.example | {
+            "previous_epoch": f"01KAQFYK00N8TG6ZQ3V5M7W9{letter}A",
+            "previous_last_sequence": MAX_INTEGER,
+        }
+        envelope = Envelope.build(
+            ProcessStarted.model_validate(data), site=JKT, process="recorder", epoch=EPOCH, sequence=number,
+            time=utc(hq.clock.wall_ns()), subject=None,
+        )  # fmt: skip
+        hq.take(envelope.to_json(), f"cctv/{JKT}/event/recorder/process_started/_")
+    assert len(hq.journal.tracks()) == 4
+    assert hq.ingest.refused() == {JKT: 5}
+
+
+def test_a_site_that_makes_up_holes_fills_no_memory(hq: Headquarters, monkeypatch) -> None:
+    """What comes next, or closes a hole, is taken all the same, and so is what other sites say."""
+    monkeypatch.setattr(completeness, "MOST_SPANS", 4)
+    for number in range(10, 100, 10):
+        hq.events(number)
+    assert hq.ingest.refused() == {JKT: 5}
+    hq.take_together(*range(41, 50))
+    hq.take_together(*range(1, 10))
+    hq.events(5, 9, site=SBY)
+    assert hq.ingest.refused() == {JKT: 5}
+    held = {one.site: one.missing for one in hq.journal.completeness()}
+    assert held == {JKT: ((11, 19), (21, 29), (31, 39)), SBY: ((1, 4), (6, 8))}
 
 
 @given(

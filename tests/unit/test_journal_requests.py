@@ -9,7 +9,7 @@ from journal_events import EPOCH, LATER_EPOCH, SITE
 from edge.events.messages import ReplayReply
 from edge.journal.positions import Process, Source, Track
 from edge.journal.ranges import Ranges
-from edge.journal.requests import ReplayRequests
+from edge.journal.requests import MOST_OPEN_OF_SITE, ReplayRequests
 
 SOURCE = Source(SITE, "recorder", EPOCH)
 LATER = Source(SITE, "recorder", LATER_EPOCH)
@@ -200,3 +200,21 @@ def test_with_an_outbox_that_answers_truly_every_number_comes_or_is_lost(newest,
     assert not track.missing
     assert track.lost == missing.up_to(available_from - 1)
     assert track.contiguous_to == newest
+
+
+def test_a_site_that_lacks_much_does_not_hold_up_the_others():
+    """However many processes it has that never answer: it has a few of the open requests, the rest is for the others."""
+    requests = ReplayRequests(lambda: "t")
+    epochs = [Source("bad", f"p{number:03d}", EPOCH) for number in range(500)]
+    due = {source: Ranges(((1, 9),)) for source in epochs}
+    assert len(send(requests, due)) == MOST_OPEN_OF_SITE
+    due[SOURCE] = Ranges(((3, 4),))
+    assert [request.source for request in send(requests, due)] == [SOURCE]
+
+
+def send(requests, due):
+    tracks = {source: Track(heard=20) for source in due}
+    found = requests.next_requests(due, tracks, lambda _: True, 0)
+    for request in found:
+        requests.sent(request)
+    return found

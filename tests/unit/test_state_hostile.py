@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from state_story import EPOCHS, Teller, at_ms, beat, folded, name
 from test_state_fold import SETTINGS
 
@@ -15,8 +16,11 @@ from edge.events.catalog import (
     SegmentRejected,
     SegmentWritten,
 )
+from edge.events.errors import EventDataError
 from edge.events.values import MAX_INTEGER
 from edge.state import SiteProjection, coverage, site_view
+from edge.state.completeness import MOST_EPOCHS
+from edge.state.projection import MOST_CHANNELS
 
 FIRST, LAST = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
 DAY = 86_400
@@ -38,9 +42,9 @@ def absurd():
     recorder.say(segment(FIRST, LAST, path="no/name.mp4"), 610, "lobby")
     recorder.say(segment(LAST, LAST), 611, "lobby")
     recorder.say(segment(FIRST, FIRST, path="x/y.mp4"), 612, "lobby")
-    figures = {"lost_packets": MAX_INTEGER, "suspect_s": 1e300, "dropped_s": 1e300, "bytes": MAX_INTEGER}
+    figures = {"lost_packets": MAX_INTEGER, "suspect_s": 1e15, "dropped_s": 1e15, "bytes": MAX_INTEGER}
     recorder.segment(660, 720, **figures)
-    recorder.say(ClockJumped(step_s=-1e300, wall_before=FIRST, wall_after=LAST), 700)
+    recorder.say(ClockJumped(step_s=-1e15, wall_before=FIRST, wall_after=LAST), 700)
     recorder.say(OutboxTruncated(epoch=EPOCHS[1], from_=1, to=MAX_INTEGER, bytes=1, max_bytes=1), 701)
     for start, end in ((FIRST, LAST), (LAST, FIRST)):
         gone = PrunedRange(channel="gate", from_=start, to=end, segments=1, bytes=1, oldest_kept=None)
@@ -52,6 +56,30 @@ def absurd():
     for first, last in ((1, MAX_INTEGER), (MAX_INTEGER, 1), (MAX_INTEGER, MAX_INTEGER)):
         web.say(EventsMissing(**source, from_=first, to=last, how="hole"), 600)
     return recorder, retention, validator, web
+
+
+def test_a_number_beyond_measure_is_no_value():
+    """What is made of it (days in milliseconds, say) would be infinite and end the page that shows it."""
+    plain = Teller().segment(0, 60).data
+    with pytest.raises(EventDataError, match="beyond"):
+        SegmentWritten.read({**plain, "dropped_s": 1e300})
+
+
+def test_more_channels_and_epochs_than_can_be_are_not_kept():
+    """Receipts and losses name them in their data, where nobody else counts them."""
+    recorder, retention = Teller(), Teller("retention")
+    for number in range(12):
+        names = [f"c{number}-{one}" for one in range(500)]
+        gone = tuple(
+            PrunedRange(channel=one, from_=FIRST, to=LAST, segments=1, bytes=1, oldest_kept=None) for one in names
+        )
+        retention.say(DiskPruned(rule="space", segments=1, bytes=1, channels=gone), number)
+    for number in range(MOST_EPOCHS + 5):
+        epoch = f"01KAQFYK00N8TG6ZQ3V5M7{number:04d}"
+        recorder.say(OutboxTruncated(epoch=epoch, from_=1, to=2, bytes=1, max_bytes=1), 700)
+    state = folded(recorder, retention)
+    assert len(state.channels) == MOST_CHANNELS
+    assert len(state.losses["recorder"].truncated) == MOST_EPOCHS
 
 
 def test_absurd_values_are_folded_and_seen_quickly():
