@@ -3,9 +3,6 @@
 Each command imports what it needs: the recorder must not carry the libraries of the others for months.
 """
 
-import asyncio
-import json as json_text
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from edge import cli_keys
+from edge import cli_demo, cli_keys
+from edge.cli_demo import BrokerOption
 from edge.errors import NoAnswer, OutboxLocked, SaksiError
 
 USAGE = 2
@@ -24,8 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-demo_app = typer.Typer(help="A site to try out, with simulated cameras.", invoke_without_command=True)
-app.add_typer(demo_app, name="demo")
+app.add_typer(cli_demo.demo_app, name="demo")
 cli_keys.add_to(app)
 
 ConfigOption = Annotated[
@@ -34,17 +31,9 @@ ConfigOption = Annotated[
 HqConfigOption = Annotated[
     Path, typer.Option("--config", envvar="EDGE_HQ_CONFIG", help="Configuration of headquarters.", metavar="FILE")
 ]
-BrokerOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--broker", help="Run Mosquitto too, from this configuration, on a free loopback port.", metavar="FILE"
-    ),
-]
-FolderOption = Annotated[Path, typer.Option("--folder", help="Where the demo keeps everything.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document (a line an event) for machines.")]
 DEFAULT_CONFIG = Path("edge.yaml")
 DEFAULT_HQ_CONFIG = Path("hq.yaml")
-DEFAULT_FOLDER = Path("demo")
 
 
 def main() -> None:
@@ -310,64 +299,6 @@ def write_schemas(
             (folder / name).write_text(written[name], encoding="utf-8")
         typer.echo(f"{'out of step' if check else 'written'}: {name}")
     _leave(1 if check and stale else 0)
-
-
-@demo_app.callback()
-def demo(context: typer.Context, folder: FolderOption = DEFAULT_FOLDER, broker: BrokerOption = None) -> None:
-    """Run a site of four simulated cameras and every process there is."""
-    if context.invoked_subcommand is None:
-        from edge.up.demo import run_demo
-
-        _leave(run_demo(folder, broker))
-
-
-@demo_app.command()
-def cameras(
-    port: Annotated[int, typer.Option(help="RTSP port; 0 takes a free one.")] = 0,
-    control_port: Annotated[int, typer.Option(help="Port for faults; 0 takes a free one.")] = 0,
-    folder: FolderOption = DEFAULT_FOLDER,
-) -> None:
-    """Run the simulated cameras alone."""
-    try:
-        asyncio.run(_run_cameras(port, control_port, folder / "clips"))
-    except OSError as error:
-        typer.echo(
-            f"edge: cameras on ports {port} and {control_port}, clips in {folder}: {error.strerror}; choose others",
-            err=True,
-        )
-        _leave(1)
-
-
-@demo_app.command()
-def fault(
-    camera: Annotated[str, typer.Argument(help="The camera, e.g. lobby.")],
-    name: Annotated[str, typer.Argument(help="The fault, e.g. stall; 'clear' ends all, 'list' shows them.")],
-    value: Annotated[str | None, typer.Option(help="How much, where the fault has a size.")] = None,
-    for_s: Annotated[float | None, typer.Option("--for", help="Seconds; until cleared where not given.")] = None,
-    folder: FolderOption = DEFAULT_FOLDER,
-) -> None:
-    """Break a simulated camera of a running demo, or mend it."""
-    from edge.demo.control import send_command
-    from edge.up.demo import control_port
-
-    is_fault = name not in {"clear", "list"}
-    action, kind = ("fault", name) if is_fault else (name, None)
-    port = control_port(folder)
-    try:
-        answer = send_command(port, action, camera, kind, value=value, for_s=for_s)
-        typer.echo(json_text.dumps(answer, indent=2))
-    except OSError as error:
-        typer.echo(f"edge: the demo's cameras do not answer: {error.strerror}; is 'edge demo' running?", err=True)
-        _leave(1)
-
-
-async def _run_cameras(port: int, control_port: int, clips: Path) -> None:
-    from edge.demo.main import DEMO_CAMERAS, run_cameras
-
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run_cameras(DEMO_CAMERAS, stop=stop, port=port, control_port=control_port, cache_dir=clips)
 
 
 def _text_of(path: Path) -> str | None:

@@ -16,7 +16,7 @@ from edge import process
 from edge.bus.address import BrokerAddress
 from edge.bus.broker import PahoBroker
 from edge.bus.connection import Broker, Message
-from edge.bus.subscriber import NotCommitted, Subscriber
+from edge.bus.subscriber import Subscriber
 from edge.clock import Clock, SystemClock
 from edge.config import HqConfig, load_hq
 from edge.errors import ConfigError
@@ -36,6 +36,7 @@ from edge.journal.scope import Scope, partition_of
 from edge.journal.store import Journal
 from edge.process import Context
 from edge.web.accounts import Accounts
+from edge.web.committing import Committer
 from edge.web.server import WebServer, listen
 
 RECEIVE_MAXIMUM: Final = 1_000
@@ -118,7 +119,7 @@ class Hq:
         client_id = f"{config.site}-{config.process}-journal"
         broker = PahoBroker(address, client_id, clock=clock, receive_maximum=RECEIVE_MAXIMUM)
         ingest = self._ingest(journal, broker)
-        committer = Committer(ingest, self._hq.condition)
+        committer = Committer(ingest, self._hq.condition.set)
         subscriber = Subscriber(
             broker, ingest.topics, committer, connected=ingest.connected, gather_s=GATHER_S
         )
@@ -238,20 +239,3 @@ class Hq:
             _log.warning("restart_needed", next="other settings take effect when edge hq is restarted")
         self._config = before.model_copy(update={"web": web})
         _log.info("configuration_reloaded")
-
-
-class Committer:
-    """Commits batches, and tells while that is not possible."""
-
-    def __init__(self, ingest: Ingest, condition: Condition) -> None:
-        self._ingest = ingest
-        self._condition = condition
-
-    def __call__(self, messages: Sequence[Message]) -> None:
-        """Commit a batch; raises NotCommitted."""
-        try:
-            self._ingest.commit(messages)
-        except NotCommitted:
-            self._condition.set("journal_unavailable", holds=True)
-            raise
-        self._condition.set("journal_unavailable", holds=False)

@@ -5,7 +5,6 @@ It needs nothing but events: neither the web process nor its files. Rows stay fo
 
 import gc
 import threading
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +13,9 @@ import structlog
 from edge.clock import Clock
 from edge.journal.errors import JournalUnavailable
 from edge.journal.store import Journal
-from edge.state import SiteProjection, SnapshotError, rebuild
+from edge.state import SiteProjection
 from edge.web.live import LiveSite
+from edge.web.recall import recall
 
 SNAPSHOT: Final = "site"
 SNAPSHOT_ENTRIES: Final = 20_000
@@ -53,8 +53,7 @@ class Memory:
 
     def recall(self, stop: threading.Event) -> bool:
         """Rebuild the state from the newest snapshot and the events after it; False when told to stop meanwhile."""
-        state, begun_at = self._from_snapshot()
-        position = max(begun_at, rebuild(_until(stop, self._journal.rows(begun_at)), state))
+        state, position, begun_at = recall(self._journal, SNAPSHOT, stop)
         if stop.is_set():
             return False
         self._saved_position = begun_at
@@ -78,19 +77,3 @@ class Memory:
         position, data = self._live.dump()
         self._journal.save_snapshot(SNAPSHOT, SiteProjection.VERSION, position, data)
         self._saved_position, self._saved_ns = position, self._clock.monotonic_ns()
-
-    def _from_snapshot(self) -> tuple[SiteProjection, int]:
-        snapshot = self._journal.newest_snapshot(SNAPSHOT, SiteProjection.VERSION)
-        if snapshot is not None:
-            try:
-                return SiteProjection.load(snapshot.data), snapshot.position
-            except SnapshotError as error:
-                _log.error("snapshot_unreadable", error=str(error), next="the state is rebuilt from two days of events")
-        return SiteProjection(), 0
-
-
-def _until(stop: threading.Event, rows: Iterable[list[tuple[int, bytes]]]) -> Iterator[list[tuple[int, bytes]]]:
-    for piece in rows:
-        if stop.is_set():
-            return
-        yield piece

@@ -8,7 +8,6 @@ more than the batch in hand.
 
 import gc
 import threading
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +16,8 @@ import structlog
 from edge import process
 from edge.bus.asking import Asking
 from edge.bus.broker import BrokerAddress, PahoBroker
-from edge.bus.connection import Broker, Message
-from edge.bus.subscriber import NotCommitted, Subscriber
+from edge.bus.connection import Broker
+from edge.bus.subscriber import Subscriber
 from edge.clock import Clock, SystemClock
 from edge.config import Config, load
 from edge.errors import ConfigError
@@ -27,15 +26,17 @@ from edge.journal.ingest import Ingest
 from edge.journal.scope import Scope
 from edge.journal.store import Journal
 from edge.process import Context
-from edge.state import SiteProjection, SnapshotError, rebuild
+from edge.state import SiteProjection
 from edge.state.hq_link import HqLink
 from edge.web import hq_watch
 from edge.web.accounts import Accounts
 from edge.web.app import WebApp, create_app
+from edge.web.committing import Committer
 from edge.web.frame import Frame
 from edge.web.kept_pictures import KeptPictures
 from edge.web.live import LiveSite
 from edge.web.pictures import Pictures
+from edge.web.recall import recall
 from edge.web.server import WebServer, listen
 from edge.web.settings import EXPECTED_PROCESSES, site_facts
 from edge.web.site import Site
@@ -114,7 +115,8 @@ class Web:
         broker = self._broker()
         self._site.asking = asking = Asking(broker)
         ingest = self._ingest(journal, broker)
-        subscriber = Subscriber(broker, ingest.topics, Committer(ingest, self._site.live), connected=ingest.connected)
+        committer = Committer(ingest, self._site.live.set_trouble)
+        subscriber = Subscriber(broker, ingest.topics, committer, connected=ingest.connected)
         ticker = threading.Thread(target=self._tick, args=(journal, ingest, broker), name="tick", daemon=True)
         subscriber.start()
         ticker.start()
@@ -146,10 +148,7 @@ class Web:
     def _bring_up_to_date(self, journal: Journal) -> bool:
         """Rebuild the state; False when told to stop meanwhile."""
         started_ns = self._context.clock.monotonic_ns()
-        state, position = _from_snapshot(journal)
-        begun_at = position
-        rows = _until(self._context.stop, journal.rows(position))
-        position = max(position, rebuild(rows, state))
+        state, position, begun_at = recall(journal, SNAPSHOT, self._context.stop)
         if self._context.stop.is_set():
             return False
         self._snapshot_position, self._snapshot_ns = begun_at, self._context.clock.monotonic_ns()
@@ -237,37 +236,3 @@ class Web:
         site.frame = Frame(config.site, self._config.zone)
         site.live.configure(site.facts.channels)
         _log.info("configuration_reloaded", channels=len(config.channels))
-
-
-class Committer:
-    """Commits batches, and tells the pages while that is not possible."""
-
-    def __init__(self, ingest: Ingest, live: LiveSite) -> None:
-        self._ingest = ingest
-        self._live = live
-
-    def __call__(self, messages: Sequence[Message]) -> None:
-        """Commit a batch; raises NotCommitted."""
-        try:
-            self._ingest.commit(messages)
-        except NotCommitted:
-            self._live.set_trouble("journal_unavailable", holds=True)
-            raise
-        self._live.set_trouble("journal_unavailable", holds=False)
-
-
-def _from_snapshot(journal: Journal) -> tuple[SiteProjection, int]:
-    snapshot = journal.newest_snapshot(SNAPSHOT, SiteProjection.VERSION)
-    if snapshot is not None:
-        try:
-            return SiteProjection.load(snapshot.data), snapshot.position
-        except SnapshotError as error:
-            _log.error("snapshot_unreadable", error=str(error), next="the state is rebuilt from all events")
-    return SiteProjection(), 0
-
-
-def _until(stop: threading.Event, rows: Iterable[list[tuple[int, bytes]]]) -> Iterator[list[tuple[int, bytes]]]:
-    for piece in rows:
-        if stop.is_set():
-            return
-        yield piece
