@@ -23,6 +23,18 @@ PROFILES_WITH_CHROMA = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135,
 
 
 @dataclass(frozen=True, slots=True)
+class SliceSyntax:
+    """What of a sequence parameter set decides which fields a slice header has, and how long they are."""
+
+    separate_planes: bool
+    frame_number_bits: int
+    order_kind: int
+    """pic_order_cnt_type; the bits are those of kind 0, the changes that are always zero those of kind 1."""
+    order_bits: int
+    order_always_zero: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Sps:
     """What a recorder needs of a sequence parameter set; sizes are cropped pixels, None means not said."""
 
@@ -40,6 +52,8 @@ class Sps:
     reorder_frames: int | None
     interlaced: bool
     """A picture may be two fields."""
+    set_id: int
+    slices: SliceSyntax
 
 
 def nal_type(nal: bytes) -> int:
@@ -53,12 +67,13 @@ def parse_sps(nal: bytes) -> Sps:
         raise CodecError("not an H.264 SPS")
     reader = BitReader(unescape(nal[1:]))
     profile, constraints, level = reader.u(8), reader.u(8), reader.u(8)
-    reader.ue(31)  # seq_parameter_set_id
+    set_id = reader.ue(31)
     chroma, separate_planes, luma_depth, chroma_depth = 1, False, 8, 8
     if profile in PROFILES_WITH_CHROMA:
         chroma, separate_planes, luma_depth, chroma_depth = _read_chroma(reader)
     vui = Vui()
-    if _read_order_count(reader) == 2 or profile == PROFILE_BASELINE:
+    slices = _read_numbering(reader, separate_planes=separate_planes)
+    if slices.order_kind == 2 or profile == PROFILE_BASELINE:
         vui.reorder_frames = 0  # pictures are shown in the order of decoding
     width, height, interlaced = _read_size(reader, 0 if separate_planes else chroma)
     check_size(width, height)
@@ -67,7 +82,7 @@ def parse_sps(nal: bytes) -> Sps:
             _read_vui(reader, vui)
     return Sps(
         *(profile, constraints, level, chroma, luma_depth, chroma_depth, width, height),
-        *(vui.sar, vui.colour, vui.fps, vui.reorder_frames, interlaced),
+        *(vui.sar, vui.colour, vui.fps, vui.reorder_frames, interlaced, set_id, slices),
     )
 
 
@@ -91,20 +106,20 @@ def _skip_scaling_list(reader: BitReader, size: int) -> None:
             return  # the rest repeats
 
 
-def _read_order_count(reader: BitReader) -> int:
-    reader.ue(12)  # log2_max_frame_num_minus4
-    kind = reader.ue(2)
-    if kind == 0:
-        reader.ue(12)
-    elif kind == 1:
-        reader.skip(1)
+def _read_numbering(reader: BitReader, *, separate_planes: bool) -> SliceSyntax:
+    frame_number_bits = 4 + reader.ue(12)
+    order_kind, order_bits, order_always_zero = reader.ue(2), 0, False
+    if order_kind == 0:
+        order_bits = 4 + reader.ue(12)
+    elif order_kind == 1:
+        order_always_zero = reader.flag()
         reader.se()
         reader.se()
         for _ in range(reader.ue(255)):
             reader.se()
     reader.ue()  # max_num_ref_frames
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
-    return kind
+    return SliceSyntax(separate_planes, frame_number_bits, order_kind, order_bits, order_always_zero)
 
 
 def _read_size(reader: BitReader, chroma: int) -> tuple[int, int, bool]:

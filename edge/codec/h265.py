@@ -1,7 +1,9 @@
 """H.265 NAL unit types, video and sequence parameter sets (ITU-T H.265 section 7.3.2 and annex E)."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge.codec.bits import BitReader, unescape
 from edge.codec.vui import Colour, Vui, check_size, frame_rate, read_appearance, reorder_depth
@@ -37,11 +39,32 @@ class Vps:
     fps: float | None
 
 
+class ReferenceSet(NamedTuple):
+    """How many pictures a short-term reference picture set keeps, and how many of them the current picture uses."""
+
+    pictures: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSyntax:
+    """What of a sequence parameter set decides which fields a slice header has, and how long they are."""
+
+    separate_planes: bool
+    order_bits: int
+    sample_adaptive_offset: bool
+    reference_sets: tuple[ReferenceSet, ...]
+    long_term: tuple[bool, ...] | None
+    """Whether the current picture uses it, of each listed long-term picture; None where slices name none at all."""
+    temporal_mvp: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Sps:
     """What a recorder needs of a sequence parameter set; sizes are cropped pixels, None means not said.
 
-    `general_profile` is the 12 bytes of profile, tier, compatibility, constraints and level.
+    `general_profile` is the 12 bytes of profile, tier, compatibility, constraints and level. `slices` is None where the
+    set is torn before its end.
     """
 
     general_profile: bytes
@@ -56,6 +79,8 @@ class Sps:
     colour: Colour | None
     fps: float | None
     reorder_frames: int | None
+    set_id: int
+    slices: SliceSyntax | None
 
 
 def nal_type(nal: bytes) -> int:
@@ -72,16 +97,18 @@ def parse_sps(nal: bytes) -> Sps:
     layers = reader.u(3) + 1
     nesting = reader.flag()
     profile = _read_profile(reader, layers)
-    reader.ue(15)  # sps_seq_parameter_set_id
-    chroma, width, height = _read_size(reader)
+    set_id = reader.ue(15)
+    chroma, separate_planes, width, height = _read_size(reader)
     check_size(width, height)
     luma_depth, chroma_depth = 8 + reader.ue(8), 8 + reader.ue(8)
-    vui = Vui()
+    vui, slices = Vui(), None
     with suppress(CodecError):
-        _read_rest(reader, layers, vui)
+        slices = _read_slice_syntax(reader, layers, vui, separate_planes=separate_planes)
+        if reader.flag():
+            _read_vui(reader, vui)
     return Sps(
         *(profile, layers, nesting, chroma, luma_depth, chroma_depth, width, height),
-        *(vui.sar, vui.colour, vui.fps, vui.reorder_frames),
+        *(vui.sar, vui.colour, vui.fps, vui.reorder_frames, set_id, slices),
     )
 
 
@@ -114,7 +141,7 @@ def _read_profile(reader: BitReader, layers: int) -> bytes:
     return general
 
 
-def _read_size(reader: BitReader) -> tuple[int, int, int]:
+def _read_size(reader: BitReader) -> tuple[int, bool, int, int]:
     chroma = reader.ue(3)
     separate_planes = chroma == 3 and reader.flag()
     width, height = reader.ue(), reader.ue()
@@ -123,7 +150,7 @@ def _read_size(reader: BitReader) -> tuple[int, int, int]:
         unit_y = 2 if chroma == 1 else 1
         width -= unit_x * (reader.ue() + reader.ue())
         height -= unit_y * (reader.ue() + reader.ue())
-    return chroma, width, height
+    return chroma, separate_planes, width, height
 
 
 def _read_reorder(reader: BitReader, layers: int) -> int:
@@ -137,29 +164,34 @@ def _read_reorder(reader: BitReader, layers: int) -> int:
     return depth
 
 
-def _read_rest(reader: BitReader, layers: int, vui: Vui) -> None:
+def _read_slice_syntax(reader: BitReader, layers: int, vui: Vui, *, separate_planes: bool) -> SliceSyntax:
+    """From log2_max_pic_order_cnt_lsb up to the VUI, whose reorder depth stands on the way."""
     order_bits = 4 + reader.ue(12)
     vui.reorder_frames = reorder_depth(_read_reorder(reader, layers))
     for _ in range(6):
         reader.ue()  # block sizes and transform depths
     if reader.flag() and reader.flag():
-        _skip_scaling_lists(reader)
-    reader.skip(2)  # amp_enabled_flag, sample_adaptive_offset_enabled_flag
+        skip_scaling_lists(reader)
+    reader.skip(1)  # amp_enabled_flag
+    sample_adaptive_offset = reader.flag()
     if reader.flag():
         reader.skip(8)  # PCM bit depths
         reader.ue()
         reader.ue()
         reader.skip(1)
-    _skip_reference_sets(reader)
-    if reader.flag():
-        for _ in range(reader.ue(32)):
-            reader.skip(order_bits + 1)  # a long-term picture and whether it is used
-    reader.skip(2)  # temporal_mvp, strong_intra_smoothing
-    if reader.flag():
-        _read_vui(reader, vui)
+    reference_sets: list[ReferenceSet] = []
+    for _ in range(reader.ue(64)):
+        reference_sets.append(read_reference_set(reader, reference_sets))
+    long_term = _read_long_term(reader, order_bits) if reader.flag() else None
+    temporal_mvp = reader.flag()
+    reader.skip(1)  # strong_intra_smoothing_enabled_flag
+    return SliceSyntax(
+        separate_planes, order_bits, sample_adaptive_offset, tuple(reference_sets), long_term, temporal_mvp
+    )
 
 
-def _skip_scaling_lists(reader: BitReader) -> None:
+def skip_scaling_lists(reader: BitReader) -> None:
+    """Scaling list data, which SPS and PPS hold alike."""
     for size_id in range(4):
         for _ in range(2 if size_id == 3 else 6):
             if not reader.flag():
@@ -171,23 +203,31 @@ def _skip_scaling_lists(reader: BitReader) -> None:
                 reader.se()
 
 
-def _skip_reference_sets(reader: BitReader) -> None:
-    """Short-term reference picture sets; each may be written as a change to the one before."""
-    pictures = 0
-    for index in range(reader.ue(64)):
-        if index and reader.flag():
-            reader.skip(1)  # delta_rps_sign
+def read_reference_set(reader: BitReader, earlier: Sequence[ReferenceSet], *, in_slice: bool = False) -> ReferenceSet:
+    """A short-term reference picture set; it may be written as a change to an earlier one, of the SPS to the last."""
+    pictures = used = 0
+    if earlier and reader.flag():
+        base = earlier[-1 - (reader.ue(len(earlier) - 1) if in_slice else 0)]
+        reader.skip(1)  # delta_rps_sign
+        reader.ue()
+        for _ in range(base.pictures + 1):
+            uses = reader.flag()
+            used += uses
+            pictures += uses or reader.flag()
+    else:
+        pictures = reader.ue(16) + reader.ue(16)
+        for _ in range(pictures):
             reader.ue()
-            kept = 0
-            for _ in range(pictures + 1):
-                used = reader.flag()
-                kept += used or reader.flag()
-            pictures = kept
-        else:
-            pictures = reader.ue(16) + reader.ue(16)
-            for _ in range(pictures):
-                reader.ue()
-                reader.skip(1)
+            used += reader.flag()
+    return ReferenceSet(pictures, used)
+
+
+def _read_long_term(reader: BitReader, order_bits: int) -> tuple[bool, ...]:
+    used = []
+    for _ in range(reader.ue(32)):
+        reader.skip(order_bits)
+        used.append(reader.flag())
+    return tuple(used)
 
 
 def _read_vui(reader: BitReader, vui: Vui) -> None:

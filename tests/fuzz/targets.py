@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.codec.formats import AudioFormat, VideoFormat
+from edge.codec.quantiser import QuantiserReader
 from edge.config import parse as parse_config
 from edge.errors import CodecError, ConfigError, Mp4Error, RtspProtocolError, Unsupported
 from edge.events import examples
@@ -123,6 +124,15 @@ def parameter_sets(data: bytes) -> None:
         head = init_segment(video, None, index_entries=10)
         again = scan(io.BytesIO(head.data))
         assert again.video == video
+
+
+def quantiser(data: bytes) -> None:
+    """Slices behind the parameter sets that they are read by."""
+    *sets, nal = data[1:].split(b"\0\0\1")
+    with suppress(CodecError):
+        video = VideoFormat.parse("h265" if data[:1] and data[0] & 1 else "h264", sets)
+        qp = QuantiserReader(video).of_slice(nal)
+        assert qp is None or -48 <= qp <= 51
 
 
 def audio_config(data: bytes) -> None:
@@ -384,6 +394,11 @@ TARGETS: dict[str, Target] = {
     "parameter_sets": Target(
         parameter_sets,
         lambda: [b"\0" + b"\0\0\1".join(H264_SETS), b"\1" + b"\0\0\1".join(H265_SETS)],
+        512,
+    ),
+    "quantiser": Target(
+        quantiser,
+        lambda: [b"\0" + b"\0\0\1".join((*H264_SETS, _IDR)), b"\1" + b"\0\0\1".join((*H265_SETS, _IRAP))],
         512,
     ),
     "audio_config": Target(audio_config, lambda: [b"\x14\x08", b"\x2b\x11\x88\x00", b"\x17\x80\x91\xa2"], 64),
