@@ -12,11 +12,14 @@ from edge.state.views import ChannelSetting
 
 SEGMENT_S: Final = 60
 """How long segments usually are."""
+MOST_CHANNELS: Final = 512
+"""As many as a site may configure: of one that names more, the others have no place on pages."""
+MOST_PROCESSES: Final = 100
 
 
 def heard_facts(site: str, timezone: str, channels: Iterable[str], processes: Iterable[str]) -> SiteFacts:
     """What is taken for a site's settings while no report has come: that which was heard of is what there is."""
-    settings = tuple(ChannelSetting(one, one, enabled=True) for one in sorted(channels))
+    settings = tuple(ChannelSetting(one, one, enabled=True) for one in sorted(channels)[:MOST_CHANNELS])
     return SiteFacts(site, timezone, settings, SEGMENT_S, tuple(sorted(processes)), Keeping(None))
 
 
@@ -26,11 +29,12 @@ def reported_facts(event: SiteReported, before: SiteFacts) -> SiteFacts:
     left_out = "names" in report.left_out
     channels = tuple(
         ChannelSetting(one.id, one.name or (names.get(one.id, one.id) if left_out else one.id), one.enabled)
-        for one in report.channels
+        for one in report.channels[:MOST_CHANNELS]
     )
     keeping = Keeping(report.promise_days)
     zone = report.timezone if known_zone(report.timezone) else before.timezone
-    return SiteFacts(before.site, zone, channels, report.segment_s, report.expected_processes, keeping)
+    processes = report.expected_processes[:MOST_PROCESSES]
+    return SiteFacts(before.site, zone, channels, report.segment_s, processes, keeping)
 
 
 def known_zone(name: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from edge.journal.arrival import Refusal
 from edge.journal.positions import Source, Track
+from edge.journal.scope import site_in
 from edge.state.fleet import EventFigures, Refusals, RefusedMessage
 
 
@@ -25,11 +26,5 @@ def event_figures(tracks: Mapping[Source, Track]) -> EventFigures:
 def refusals(by_site: Mapping[str, int], newest: Sequence[Refusal]) -> Refusals:
     """What was refused: how many messages of each site, most first, and the newest few, newest first."""
     counted = sorted(by_site.items(), key=lambda one: (-one[1], one[0]))
-    found = (RefusedMessage(one.received_ms, site_of(one), one.reason) for one in newest)
+    found = (RefusedMessage(one.received_ms, site_in(one.topic), one.reason) for one in newest)
     return Refusals(tuple(counted), tuple(found))
-
-
-def site_of(refusal: Refusal) -> str:
-    """The site by whose topic a message came, as the broker lets nobody else publish there; "" for no site's."""
-    levels = refusal.topic.split("/", 2)
-    return levels[1] if len(levels) > 1 and levels[0] == "cctv" else ""

@@ -15,6 +15,7 @@ from edge.hq.figures import event_figures
 from edge.hq.folding import concerned
 from edge.hq.watched import WatchedSite
 from edge.journal.arrival import Entry
+from edge.journal.gaps import Unanswered
 from edge.journal.store import Journal
 from edge.state import read_fact
 from edge.state.fleet import EventFigures, SiteSummary
@@ -48,6 +49,7 @@ class Fleet:
         self._sites: dict[str, WatchedSite] = {}
         self._all: tuple[WatchedSite, ...] = ()
         self._full = False
+        self._unanswered: set[str] = set()
         self.own = self._made(own_site)
         self.journal: Journal | None = None
         self.lines: Callable[[str], SiteSummary | None] = lambda _: None
@@ -111,6 +113,17 @@ class Fleet:
         watched = self._shown(site)
         if watched is not None:
             watched.bridge_up = up
+
+    def set_unanswered(self, found: Sequence[Unanswered]) -> None:
+        """Say of sites which of their processes do not bring what they are said to have, and take back what was."""
+        by_site: dict[str, list[Unanswered]] = {site: [] for site in self._unanswered}
+        for one in found:
+            by_site.setdefault(one.source.site, []).append(one)
+        for site, some in by_site.items():
+            watched = self._sites.get(site)
+            if watched is not None:
+                watched.live.set_unanswered(some)
+        self._unanswered = {one.source.site for one in found}
 
     def _shown(self, site: str) -> WatchedSite | None:
         """A site that can be folded into: one that is only now heard of has nothing behind it."""

@@ -200,6 +200,7 @@ class Hq:
             self._hq.condition.set("broker_away", holds=now_ns - heard_ns > _AWAY_S * 1e9)
             try:
                 ingest.tick()
+                self._hq.fleet.set_unanswered(ingest.unanswered())
                 snapshots.tick()
                 if now_ns >= retire_ns:
                     gone = journal.retire(self._hq.condition.now_ms() - keep_ms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge.hq.condition import Condition
-from edge.hq.figures import refusals, site_of
+from edge.hq.figures import refusals
 from edge.hq.fleet import Fleet
 from edge.hq.watched import WatchedSite
 from edge.journal.errors import JournalUnavailable
@@ -15,8 +15,6 @@ from edge.journal.ingest import Ingest
 from edge.state.fleet import EventFigures, Refusals
 
 NEWEST_REFUSED: Final = 5
-MOST_REFUSED: Final = 1_000
-"""So many are kept by the journal; those of before the start count too."""
 
 
 @dataclass(slots=True)
@@ -44,17 +42,17 @@ class HqState:
         return self.fleet.events(site)
 
     def refused(self) -> Refusals:
-        """What was not taken; the journal is asked again only when there is more."""
+        """What was not taken, what the journal keeps of before the start too; it is asked only when there is more."""
         journal, ingest = self.fleet.journal, self.ingest
         if journal is None or ingest is None:
             return self._refusals
         counted = ingest.refused()
         if self._before is None or counted != self._counted:
             with suppress(JournalUnavailable):
-                newest = journal.refused(limit=NEWEST_REFUSED if self._before is not None else MOST_REFUSED)
+                newest = journal.refused(limit=NEWEST_REFUSED)
                 if self._before is None:
-                    self._before = Counter(site_of(one) for one in newest) - Counter(counted)
-                self._refusals = refusals(self._before + Counter(counted), newest[:NEWEST_REFUSED])
+                    self._before = Counter(journal.refused_of()) - Counter(counted)
+                self._refusals = refusals(self._before + Counter(counted), newest)
                 self._counted = counted
         return self._refusals
 

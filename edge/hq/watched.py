@@ -5,7 +5,7 @@ from typing import Final
 
 from edge.clock import Clock
 from edge.events.messages import Heartbeat, Will
-from edge.hq.facts import heard_facts, read_report, reported_facts
+from edge.hq.facts import MOST_CHANNELS, heard_facts, read_report, reported_facts
 from edge.hq.folding import fold_for
 from edge.journal.arrival import Entry
 from edge.state import SiteProjection
@@ -83,6 +83,8 @@ class WatchedSite:
         self.live.hear(process, message, at_ms)
 
     def _hear_of(self, channels: set[str], processes: set[str]) -> None:
+        if len(self._channels) >= MOST_CHANNELS:
+            channels = set()
         if channels <= self._channels and processes <= self._processes:
             return
         self._channels |= channels

@@ -4,6 +4,7 @@ Nothing is said about the events of the process that says it, but that they are 
 would be the reason for the next.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -14,6 +15,7 @@ from edge.journal.positions import Process, Source, Track
 from edge.journal.ranges import NONE, Range, Ranges
 
 MOST_AT_A_TIME: Final = 100
+MOST_OF_SITE: Final = 20  # else one that makes holes without end would be all that is spoken of
 _SAID_TOGETHER: Final = 100  # holes with fewer numbers between them are said as one
 
 How = Literal["hole", "heartbeat", "gone"]
@@ -27,6 +29,16 @@ class Announcements:
     missing: dict[Source, Ranges] = field(default_factory=dict)
     settled: dict[Source, Ranges] = field(default_factory=dict)
     lost: dict[Source, Ranges] = field(default_factory=dict)
+    _of_site: Counter[str] = field(default_factory=Counter)
+
+    def has_room(self, source: Source) -> bool:
+        """Whether more may be said of the site of a source now."""
+        return len(self.facts) < MOST_AT_A_TIME and self._of_site[source.site] < MOST_OF_SITE
+
+    def say(self, source: Source, fact: EventData) -> None:
+        """Add a fact about a source."""
+        self.facts.append(fact)
+        self._of_site[source.site] += 1
 
     def __bool__(self) -> bool:
         return bool(self.facts or self.missing or self.settled or self.lost)
@@ -40,11 +52,12 @@ def announcements(
     own: Process,
     was_asked_for: Callable[[Source], bool],
 ) -> Announcements:
-    """All there is to say now of the tracks that lack something; what is over 100 facts waits for the next time."""
+    """All there is to say now of the tracks that lack something; what is too much waits for the next time."""
     saying = Announcements()
     for source, numbers in gone.items():
-        if len(saying.facts) < MOST_AT_A_TIME:
-            saying.facts += [_missing(source, span, "gone") for span in numbers]
+        if saying.has_room(source):
+            for span in numbers:
+                saying.say(source, _missing(source, span, "gone"))
             saying.lost[source] = numbers
     for source, track in tracks.items():
         if source.speaker == own:
@@ -57,10 +70,10 @@ def announcements(
 
 def _say_missing(saying: Announcements, source: Source, track: Track, due: Ranges) -> None:
     for span in _together(due - track.announced):
-        if len(saying.facts) >= MOST_AT_A_TIME:
+        if not saying.has_room(source):
             return
         how: How = "hole" if span[0] < track.received.last else "heartbeat"
-        saying.facts.append(_missing(source, span, how))
+        saying.say(source, _missing(source, span, how))
         saying.missing[source] = saying.missing.get(source, NONE) | Ranges((span,))
 
 
@@ -70,10 +83,11 @@ def _say_settled(saying: Announcements, source: Source, track: Track, how: Liter
         whole = Ranges((span,))
         if whole & track.missing:
             continue
-        if len(saying.facts) >= MOST_AT_A_TIME:
+        if not saying.has_room(source):
             return
         for first, last in whole - track.lost:
-            saying.facts.append(EventsRecovered(source=str(source), epoch=source.epoch, from_=first, to=last, how=how))
+            recovered = EventsRecovered(source=str(source), epoch=source.epoch, from_=first, to=last, how=how)
+            saying.say(source, recovered)
         saying.settled[source] = saying.settled.get(source, NONE) | whole
 
 

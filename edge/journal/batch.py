@@ -13,14 +13,14 @@ Key = tuple[Source, int]
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two payloads with one number; the first counts."""
+    """Two payloads with one number; the first counts. `payload` is the other, and not read back where it is stored."""
 
     source: Source
     sequence: int
     kept_sha256: str
     refused_sha256: str
-    payload: bytes
     received_ms: int
+    payload: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,6 @@ def _conflict(arrival: Arrival, kept: bytes) -> Conflict:
         sequence=arrival.sequence,
         kept_sha256=sha256(kept).hexdigest(),
         refused_sha256=sha256(arrival.payload).hexdigest(),
-        payload=arrival.payload,
         received_ms=arrival.received_ms,
+        payload=arrival.payload,
     )

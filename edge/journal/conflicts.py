@@ -10,7 +10,7 @@ from edge.clock import Clock
 from edge.events.catalog import EventsConflicting
 from edge.journal.batch import Conflict
 from edge.journal.errors import JournalUnavailable
-from edge.journal.positions import Source
+from edge.journal.positions import Process
 from edge.journal.store import Journal
 from edge.journal.voice import Voice
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 
 
 class ConflictAlarm:
-    """Says one conflict of a source, at most one a minute; all of them stay in the journal.
+    """Says one conflict of a process, at most one a minute; the newest of a site stay in the journal.
 
     A conflict of the process that would say it is only logged: what it says would conflict too.
     """
@@ -29,12 +29,17 @@ class ConflictAlarm:
         self._journal = journal
         self._outbox = outbox
         self._clock = clock
-        self._said_ns: dict[Source, int] = {}
+        self._said_ns: dict[Process, int] = {}
+        self._logged_ns: int | None = None
         self._unsaid = True  # an earlier run may have left some
 
     def found(self, conflicts: Sequence[Conflict]) -> None:
-        """There are new ones in the journal."""
-        first = conflicts[0]
+        """There are new ones in the journal; logged at once and then once a minute."""
+        self._unsaid = True
+        first, now_ns = conflicts[0], self._clock.monotonic_ns()
+        if self._logged_ns is not None and now_ns - self._logged_ns < SAY_EVERY_NS:
+            return
+        self._logged_ns = now_ns
         _log.error(
             "events_conflicting",
             source=str(first.source),
@@ -43,7 +48,6 @@ class ConflictAlarm:
             conflicts=len(conflicts),
             next="see whether two machines run with a copy of the same state_dir",
         )
-        self._unsaid = True
 
     def tick(self) -> None:
         """Say what is due."""
@@ -59,7 +63,7 @@ class ConflictAlarm:
 
     def _say(self, conflict: Conflict) -> None:
         source = conflict.source
-        if not self._is_due(source):
+        if not self._is_due(source.speaker):
             self._unsaid = True
             return
         if source.speaker != (self._outbox.site, self._outbox.process):
@@ -71,9 +75,9 @@ class ConflictAlarm:
                 refused_sha256=conflict.refused_sha256,
             )
             self._outbox.append(said)
-        self._said_ns[source] = self._clock.monotonic_ns()
+        self._said_ns[source.speaker] = self._clock.monotonic_ns()
         self._journal.conflicts_said(source)
 
-    def _is_due(self, source: Source) -> bool:
-        said_ns = self._said_ns.get(source)
+    def _is_due(self, process: Process) -> bool:
+        said_ns = self._said_ns.get(process)
         return said_ns is None or self._clock.monotonic_ns() - said_ns >= SAY_EVERY_NS

@@ -7,6 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -38,6 +39,17 @@ class Publish(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A source that says it wrote `said` events; `missing` of them never came, though they were asked for so often."""
+
+    source: Source
+    said: int
+    missing: int
+    asked: int
+    asked_ms: int  # the last time, by the wall clock
+
+
 class Gaps:
     """Keeps the journal's gaps under way; every method may be called from any thread."""
 
@@ -63,6 +75,24 @@ class Gaps:
     def requests_open(self) -> int:
         """Replays that were asked for and not answered yet."""
         return self._requests.open
+
+    def unanswered(self) -> list[Unanswered]:
+        """The sources that were asked so often in vain that somebody should look at them."""
+        with self._mutex:
+            found = list(self._requests.in_vain())
+            tracks = self._journal.troubled() if found else {}
+            ahead_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
+            return [
+                Unanswered(
+                    source=source,
+                    said=tracks[source].newest,
+                    missing=tracks[source].missing.count,
+                    asked=turn.in_vain,
+                    asked_ms=(turn.asked_ns + ahead_ns) // 1_000_000,
+                )
+                for source, turn in found
+                if source in tracks
+            ]
 
     def connection_changed(self, change: Change) -> None:
         """Take note, on the connection's own thread, and no more."""

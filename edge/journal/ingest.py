@@ -20,7 +20,7 @@ from edge.journal.arrival import Entry, Refusal
 from edge.journal.batch import Appended
 from edge.journal.conflicts import ConflictAlarm
 from edge.journal.errors import JournalDamaged, JournalUnavailable
-from edge.journal.gaps import Gaps, Publish
+from edge.journal.gaps import Gaps, Publish, Unanswered
 from edge.journal.positions import Process
 from edge.journal.reading import Reading, read
 from edge.journal.scope import Scope
@@ -126,6 +126,10 @@ class Ingest:
         }
         with self._mutex:
             return self._counts | now
+
+    def unanswered(self) -> list[Unanswered]:
+        """The sources that do not bring what they are said to have, however often they are asked."""
+        return self._gaps.unanswered()
 
     def refused(self) -> Mapping[str, int]:
         """How many messages were refused since the start, by the site by whose topics they came; "" by no site's."""

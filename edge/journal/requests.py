@@ -1,63 +1,39 @@
 """When to ask whom for which events again, and what its answer means. Pure: time and names are handed in.
 
-One request at a time to a process, of at most 1,000 numbers; what it brought decides how soon the next one goes out.
+One request at a time to a process, of at most 1,000 numbers; what it brought decides how soon the next one goes out
+(`turns`). It is given up when nothing of it came for a minute: over a slow link the whole of it takes longer than that.
 Over all sites some tens are open at a time, so that what comes back does not drown what is new; who was asked longest
 ago goes first, and no site has more than a few, however many of its processes lack something: else one that makes up
 holes without end would hold up the others.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.events.messages import ReplayCommand, ReplayReply
 from edge.journal.positions import Process, Source, Track
-from edge.journal.ranges import Ranges
-from edge.retry import delay_s
+from edge.journal.ranges import NONE, Ranges
+from edge.journal.turns import MOST_NUMBERS, PATIENCE, Turn
 
-MOST_NUMBERS: Final = 1_000
 MOST_OPEN: Final = 50
 MOST_OPEN_OF_SITE: Final = 8
 TIMEOUT_NS: Final = 60_000_000_000
-_FIRST_RETRY_S: Final = 2.0
-_MOST_RETRY_S: Final = 300.0
+LONGEST_NS: Final = 600_000_000_000  # who brings one event a minute must not keep a request open for ever
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One replay that was asked for."""
+    """One replay that was asked for: of numbers that were `missing` when events up to `received_to` had come."""
 
     source: Source
     command: ReplayCommand
     asked_ns: int
     missing: Ranges
-
-
-@dataclass(slots=True)
-class _Turn:
-    """How it stands with one source. Numbers that nobody brings must not hold up those behind them."""
-
-    fruitless: int = 0
-    tried_to: int = 0
-    not_before_ns: int = 0
-
-    def wanted(self, due: Ranges, now_ns: int) -> Ranges:
-        """What of the overdue numbers to ask for next: behind those that were tried, or all again after a wait."""
-        untried = due - due.up_to(self.tried_to)
-        if untried or now_ns < self.not_before_ns:
-            return untried
-        return due
-
-    def over(self, request: Request, *, fruitful: bool, now_ns: int) -> None:
-        """Take note of how a request ended."""
-        if fruitful:
-            self.fruitless = self.tried_to = self.not_before_ns = 0
-            return
-        wait_s = delay_s(self.fruitless, first_s=_FIRST_RETRY_S, most_s=_MOST_RETRY_S, jitter=0.0, random=float)
-        self.fruitless += 1
-        self.tried_to = request.command.to
-        self.not_before_ns = now_ns + round(wait_s * 1e9)
+    received_to: int
+    left: int  # how many are missing still
+    moved_ns: int  # when that changed last
 
 
 class ReplayRequests:
@@ -67,12 +43,16 @@ class ReplayRequests:
         self._new_transaction = new_transaction
         self._open: dict[Process, Request] = {}
         self._asked_ns: dict[Process, int] = {}
-        self._turns: dict[Source, _Turn] = {}
+        self._turns: dict[Source, Turn] = {}
 
     @property
     def open(self) -> int:
         """Requests that wait for an answer."""
         return len(self._open)
+
+    def in_vain(self) -> Iterator[tuple[Source, Turn]]:
+        """The sources that were asked so often in vain that somebody should know."""
+        return ((source, turn) for source, turn in self._turns.items() if turn.in_vain >= PATIENCE)
 
     def begin_again(self) -> None:
         """Forget what is open: the connection that the answers would come by is gone."""
@@ -87,17 +67,20 @@ class ReplayRequests:
     ) -> list[Request]:
         """What to ask for now: of each process that lives the newest of its epochs that lacks something."""
         self._end_old_ones(tracks, now_ns)
+        asked = {request.source for request in self._open.values()}
+        self._turns = {source: turn for source, turn in self._turns.items() if source in due or source in asked}
         wanted: dict[Process, tuple[Source, Ranges]] = {}
         for source in sorted(due, key=lambda source: source.epoch, reverse=True):
             process = source.speaker
-            if process in wanted or process in self._open or not is_alive(process):
-                continue
-            numbers = self._turn(source).wanted(due[source], now_ns)
-            if numbers:
-                wanted[process] = source, numbers
+            if not is_alive(process):
+                self._turn(source).begin_anew()
+            elif process not in wanted and process not in self._open:
+                numbers = self._turn(source).wanted(due[source], tracks[source], now_ns)
+                if numbers:
+                    wanted[process] = source, numbers
         waiting = sorted(wanted, key=lambda process: self._asked_ns.get(process, 0))
         return [
-            self._request(*wanted[process], tracks[wanted[process][0]].missing, now_ns)
+            self._request(*wanted[process], tracks[wanted[process][0]], now_ns)
             for process in self._in_turn(waiting)[: MOST_OPEN - len(self._open)]
         ]
 
@@ -105,6 +88,7 @@ class ReplayRequests:
         """Note that a request went out."""
         self._open[request.source.speaker] = request
         self._asked_ns[request.source.speaker] = request.asked_ns
+        self._turn(request.source).asked(request.missing, request.received_to, request.asked_ns)
 
     def answered(
         self, process: Process, reply: ReplayReply, tracks: Mapping[Source, Track], now_ns: int
@@ -120,7 +104,9 @@ class ReplayRequests:
         lost = missing.up_to(reply.available_from - 1)
         if reply.status == "gone" and _is_over(request.source, tracks):
             lost = missing  # an outbox that was given up has none of them
-        self._end(request, fruitful=bool(lost or request.missing - missing), now_ns=now_ns)
+        self._end(request, missing, now_ns)
+        if lost:
+            self._turn(request.source).brought()
         return request.source, lost
 
     def _in_turn(self, waiting: Iterable[Process]) -> list[Process]:
@@ -134,30 +120,32 @@ class ReplayRequests:
         return found
 
     def _end_old_ones(self, tracks: Mapping[Source, Track], now_ns: int) -> None:
-        for request in list(self._open.values()):
-            track = tracks.get(request.source)
-            if track is None or not track.missing & request.missing:
-                self._end(request, fruitful=True, now_ns=now_ns)
-            elif now_ns - request.asked_ns >= TIMEOUT_NS:
-                self._end(request, fruitful=False, now_ns=now_ns)
+        for process, request in list(self._open.items()):
+            missing = tracks[request.source].missing if request.source in tracks else NONE
+            left = (request.missing & missing).count
+            moved_ns = request.moved_ns if left == request.left else now_ns
+            self._open[process] = replace(request, left=left, moved_ns=moved_ns)
+            if not left or now_ns - moved_ns >= TIMEOUT_NS or now_ns - request.asked_ns >= LONGEST_NS:
+                self._end(request, missing, now_ns)
 
-    def _end(self, request: Request, *, fruitful: bool, now_ns: int) -> None:
+    def _end(self, request: Request, missing: Ranges, now_ns: int) -> None:
         del self._open[request.source.speaker]
-        self._turn(request.source).over(request, fruitful=fruitful, now_ns=now_ns)
+        self._turn(request.source).over(request.missing, missing, now_ns)
 
-    def _request(self, source: Source, wanted: Ranges, missing: Ranges, now_ns: int) -> Request:
+    def _request(self, source: Source, wanted: Ranges, track: Track, now_ns: int) -> Request:
         """The first wanted numbers, and what is missing behind them though not overdue yet: it may come twice then.
 
         Received ones between them come again, which costs less than many requests.
         """
-        numbers = (missing - missing.up_to(wanted.first - 1)).up_to(wanted.first + MOST_NUMBERS - 1)
+        behind = track.missing - track.missing.up_to(wanted.first - 1)
+        numbers = behind.up_to(wanted.first + MOST_NUMBERS - 1)
         command = ReplayCommand(
             transaction=self._new_transaction(), epoch=source.epoch, from_=numbers.first, to=numbers.last
         )
-        return Request(source, command, now_ns, numbers)
+        return Request(source, command, now_ns, numbers, track.received.last, numbers.count, now_ns)
 
-    def _turn(self, source: Source) -> _Turn:
-        return self._turns.setdefault(source, _Turn())
+    def _turn(self, source: Source) -> Turn:
+        return self._turns.setdefault(source, Turn())
 
 
 def _is_over(source: Source, tracks: Mapping[Source, Track]) -> bool:

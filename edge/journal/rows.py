@@ -7,11 +7,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from edge.journal.arrival import Arrival, Kind, Refusal
+from edge.journal.aside import Aside
 from edge.journal.batch import Conflict, Key
 from edge.journal.positions import Source
+from edge.journal.scope import site_in
 from edge.journal.tables import conflicts, events, refused, snapshots, sources
 
-KEPT_ASIDE: Final = 1_000  # newest conflicts, and newest refused payloads: evidence for a person, not a second journal
 KEPT_BYTES: Final = 4_096  # of each refused payload: who floods us gets no more of the disk
 _AT_A_TIME: Final = 500  # values in one IN list
 
@@ -62,11 +63,26 @@ def stored_payloads(
     return found
 
 
+def kept_conflicts(connection: Connection) -> Aside:
+    """Which conflicts are stored."""
+    columns = select(sources.c.site, conflicts.c.id).join(sources, sources.c.id == conflicts.c.source)
+    return Aside.of((site, number) for site, number in connection.execute(columns.order_by(conflicts.c.id)))
+
+
+def kept_refusals(connection: Connection) -> Aside:
+    """Which refused payloads are stored."""
+    found = connection.execute(select(refused.c.topic, refused.c.id).order_by(refused.c.id))
+    return Aside.of((site_in(topic), number) for topic, number in found)
+
+
 def insert_conflicts(
-    connection: Connection, found: Iterable[Conflict], source_numbers: Mapping[Source, int]
-) -> list[Conflict]:
-    """Keep the conflicts that are not kept yet, as the same bytes come again with every replay; returns those."""
-    new = []
+    connection: Connection, found: Iterable[Conflict], source_numbers: Mapping[Source, int], aside: Aside
+) -> tuple[list[Conflict], Aside]:
+    """Keep the conflicts that are not kept yet, as the same bytes come again with every replay.
+
+    Returns those, and which ones are stored then.
+    """
+    new: dict[int, Conflict] = {}
     for conflict in found:
         row = {
             "source": source_numbers[conflict.source],
@@ -82,18 +98,18 @@ def insert_conflicts(
             "said": False,
             "payload": conflict.payload,
         }
-        connection.execute(insert(conflicts).values(row))
-        new.append(conflict)
-    if new:
-        _prune(connection, conflicts)
-    return new
+        number = connection.execute(insert(conflicts).values(row).returning(conflicts.c.id)).scalar_one()
+        new[number] = conflict
+    added = [(conflict.source.site, number) for number, conflict in new.items()]
+    return list(new.values()), _with_new(connection, conflicts, aside, added)
 
 
 def unsaid_conflicts(connection: Connection) -> list[Conflict]:
     """The first conflict of each source that has some of which nothing was said yet."""
     first = select(func.min(conflicts.c.id)).where(~conflicts.c.said).group_by(conflicts.c.source)
+    columns = [column for column in conflicts.c if column is not conflicts.c.payload]
     found = (
-        select(sources, conflicts)
+        select(*sources.c, *columns)
         .join(sources, sources.c.id == conflicts.c.source)
         .where(conflicts.c.id.in_(first))
         .order_by(conflicts.c.id)
@@ -104,7 +120,6 @@ def unsaid_conflicts(connection: Connection) -> list[Conflict]:
             sequence=row[conflicts.c.sequence],
             kept_sha256=row[conflicts.c.kept_sha256],
             refused_sha256=row[conflicts.c.refused_sha256],
-            payload=row[conflicts.c.payload],
             received_ms=row[conflicts.c.received_ms],
         )
         for row in connection.execute(found).mappings()
@@ -116,8 +131,8 @@ def mark_said(connection: Connection, source: int) -> None:
     connection.execute(update(conflicts).where(conflicts.c.source == source).values(said=True))
 
 
-def insert_refusals(connection: Connection, refusals: Sequence[Refusal]) -> None:
-    """Keep payloads that are no events, the beginning of each."""
+def insert_refusals(connection: Connection, refusals: Sequence[Refusal], aside: Aside) -> Aside:
+    """Keep payloads that are no events, the beginning of each; returns which ones are stored then."""
     kept = [
         {
             "topic": _storable(refusal.topic),
@@ -125,11 +140,13 @@ def insert_refusals(connection: Connection, refusals: Sequence[Refusal]) -> None
             "received_ms": refusal.received_ms,
             "payload": refusal.payload[:KEPT_BYTES],
         }
-        for refusal in refusals[-KEPT_ASIDE:]
+        for refusal in refusals
     ]
-    if kept:
-        connection.execute(insert(refused), kept)
-        _prune(connection, refused)
+    if not kept:
+        return aside
+    added = connection.execute(insert(refused).returning(refused.c.id, refused.c.topic), kept).all()
+    rows = [(site_in(topic), number) for number, topic in sorted((number, topic) for number, topic in added)]
+    return _with_new(connection, refused, aside, rows)
 
 
 def refusals(connection: Connection, topics_below: str, limit: int) -> list[Refusal]:
@@ -163,6 +180,11 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
-def _prune(connection: Connection, table: Table) -> None:
-    newest = connection.execute(select(func.max(table.c.id))).scalar_one()
-    connection.execute(delete(table).where(table.c.id <= newest - KEPT_ASIDE))
+def _with_new(connection: Connection, table: Table, aside: Aside, added: Sequence[tuple[str, int]]) -> Aside:
+    """Delete what has to go for rows that were added; returns which ones stay."""
+    if not added:
+        return aside
+    kept, gone = aside.with_new(added)
+    for begin in range(0, len(gone), _AT_A_TIME):
+        connection.execute(delete(table).where(table.c.id.in_(gone[begin : begin + _AT_A_TIME])))
+    return kept

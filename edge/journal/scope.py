@@ -74,6 +74,13 @@ class Scope:
         return site if self.is_fleet else None
 
 
+def site_in(topic: str) -> str:
+    """The site in a topic of headquarters' broker, which lets nobody else publish there; "" where there is none."""
+    root, _, rest = topic.partition("/")
+    site, _, local = rest.partition("/")
+    return site if root == _HQ_ROOT and local else ""
+
+
 def partition_of(site: str, of: int) -> int:
     """Which of `of` processes owns a site, 1 to `of`: the same on every machine and in every release."""
     return 1 + int.from_bytes(sha256(site.encode()).digest()[:8], "big") % of

@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from edge.clock import Clock
 from edge.journal import lookup, rows, snapshots
 from edge.journal.arrival import Arrival, Entry, Kind, Refusal
+from edge.journal.aside import Aside
 from edge.journal.batch import Appended, Batch, Conflict
 from edge.journal.completeness import Completeness
 from edge.journal.database import Database
@@ -51,9 +52,9 @@ class Journal:
         self._completeness = Completeness()
         self._held = database.hold()
         self._unseen: list[Entry] = []
+        self._conflicts = self._refused = Aside()
         with database.reading() as connection:
-            self._kinds.load(connection)
-            self._completeness.load(connection)
+            self._load(connection)
             self._newest = rows.newest_position(connection)
 
     @classmethod
@@ -100,14 +101,15 @@ class Journal:
                 numbers = self._kinds.with_new(kinds)
                 rows.insert_events(connection, batch.new.values(), changes.numbers, numbers, after=self._newest)
                 found = batch.conflicts(rows.stored_payloads(connection, batch.again, changes.numbers))
-                conflicts = rows.insert_conflicts(connection, found, changes.numbers)
-                rows.insert_refusals(connection, refusals)
+                new, conflicts = rows.insert_conflicts(connection, found, changes.numbers, self._conflicts)
+                refused = rows.insert_refusals(connection, refusals, self._refused)
             self._completeness.keep(changes)
             self._kinds.keep(kinds)
+            self._conflicts, self._refused = conflicts, refused
             entries = [arrival.entry(place) for place, arrival in enumerate(batch.new.values(), self._newest + 1)]
             self._newest += len(entries)
             unseen, self._unseen = self._unseen, []
-        return Appended(unseen + entries, len(batch.again) - len(found), conflicts, len(refusals))
+        return Appended(unseen + entries, len(batch.again) - len(found), new, len(refusals))
 
     def entries(
         self,
@@ -227,6 +229,10 @@ class Journal:
         with self._database.reading() as connection:
             return rows.refusals(connection, topics_below, limit)
 
+    def refused_of(self) -> dict[str, int]:
+        """How many refused payloads are kept of each site; "" for those that came by no site's topic."""
+        return self._refused.counts()
+
     def unsaid_conflicts(self) -> list[Conflict]:
         """The first conflict of each source that has some of which nothing was said yet."""
         with self._database.reading() as connection:
@@ -275,6 +281,11 @@ class Journal:
             yield piece
             after = piece[-1][0]
 
+    def _load(self, connection: Connection) -> None:
+        self._kinds.load(connection)
+        self._completeness.load(connection)
+        self._conflicts, self._refused = rows.kept_conflicts(connection), rows.kept_refusals(connection)
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._mutex:
@@ -294,7 +305,6 @@ class Journal:
             newest = rows.newest_position(connection)
             if newest < self._newest:
                 raise JournalDamaged(f"the journal ends at {newest} and ended at {self._newest}: an older copy")
-            self._kinds.load(connection)
-            self._completeness.load(connection)
+            self._load(connection)
         self._unseen += unseen
         self._newest, self._held = newest, held

@@ -7,7 +7,7 @@ from edge.recordings.segment import SegmentName
 from edge.state.fact import DAY_MS, Fact, to_ms
 from edge.state.intervals import Intervals
 from edge.state.marks import REJECTIONS, TRANSITIONS, VALIDITY, Marks
-from edge.state.newest import Newest
+from edge.state.newest import Newest, drop_oldest
 from edge.state.seamless import Seamless
 from edge.state.segments import JOIN_MS, LONGEST_MS, Segments
 
@@ -15,6 +15,8 @@ RULES: Final = ("space", "age", "rejected", "quota")
 MISSING: Final = "missing"
 """Stands beside the rules for what is gone without one."""
 MOST_PRUNED: Final = 50_000
+MOST_PROTECTIONS: Final = 5_000
+"""Retention keeps a thousand at a time; those that are over are known too, as they may be told of late."""
 RECEIPT_AHEAD_MS: Final = DAY_MS
 """A receipt speaks of the past: what it claims beyond this after its own time is not believed."""
 GOES_ON: Final = frozenset({"rollover", "discontinuity"})
@@ -161,6 +163,7 @@ class ChannelState:
     def _protection(self, fact: Fact, value: list[Any] | None) -> None:
         name = fact.data["protection"]
         self.protections[name] = Newest.of(self.protections.get(name), fact, value)
+        drop_oldest(self.protections, MOST_PROTECTIONS)
 
     def livestream_ready(self, fact: Fact) -> None:
         """It can be watched live."""

@@ -1,11 +1,14 @@
 """The fold of the disk: what retention measured, what is wrong with it, what was deleted, what will be short."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from edge.state.fact import Fact, to_ms
-from edge.state.newest import Newest, is_newer
+from edge.state.newest import Newest, drop_oldest, is_newer
 from edge.state.views import DiskState, DiskView, HarmedView, PrunedView, RetentionView
+
+MOST_SHORT: Final = 1_000
+"""More than a site may have channels, of which some were renamed."""
 
 
 class DiskFold:
@@ -73,6 +76,7 @@ class DiskFold:
     def _short(self, fact: Fact, value: list[Any] | None) -> None:
         channel = fact.data["channel"] or ""
         self.short[channel] = Newest.of(self.short.get(channel), fact, value)
+        drop_oldest(self.short, MOST_SHORT)
 
     def _condition(self, fact: Fact, state: DiskState) -> None:
         self.condition = Newest.of(self.condition, fact, [state, dict(fact.data)])

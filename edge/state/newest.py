@@ -40,3 +40,9 @@ class Newest:
 def is_newer(one: Newest | None, other: Newest | None) -> bool:
     """Whether the first was said after the second; whatever was said is newer than nothing."""
     return one is not None and (other is None or one.key > other.key)
+
+
+def drop_oldest(held: dict[str, Newest], most: int) -> None:
+    """Let go of what was said longest ago, of what is over first, until no more than so many are left."""
+    while len(held) > most:
+        del held[min(held, key=lambda name: (held[name].value is not None, held[name].key))]

@@ -1,11 +1,11 @@
 """The site as it is now: the projection under a lock, folded by one thread and looked at by many. Knows no HTTP.
 
-The fold owns what is known from events; two troubles are known only here: that the broker is away, and that the journal
-takes nothing. Whoever asks before the projection is complete is told so by NotReady.
+The fold owns what is known from events; some troubles are known only here: that the broker is away, that the journal
+takes nothing, that events are asked for in vain. Whoever asks before the projection is complete is told so by NotReady.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from edge.clock import Clock
 from edge.errors import SaksiError
 from edge.events.messages import Heartbeat, Will
 from edge.journal.arrival import Entry
+from edge.journal.gaps import Unanswered
 from edge.state import Fact, SiteProjection, coverage, read_fact, site_view
 from edge.state.last_day import LastDays
 from edge.state.views import ChannelSetting, ChannelView, SiteView, Span, Trouble
@@ -67,6 +68,7 @@ class LiveSite:
         self._shown = False
         self._heard = threading.Event()
         self._own_troubles: dict[str, Trouble] = {}
+        self._unanswered: dict[str, Unanswered] = {}
         self._listeners: list[Callable[[Sequence[Entry]], None]] = []
 
     @property
@@ -165,6 +167,16 @@ class LiveSite:
             self._version += 1
         self._tell(())
 
+    def set_unanswered(self, found: Sequence[Unanswered]) -> None:
+        """Say which of the site's processes do not bring what they are said to have; of several epochs, the worst."""
+        worst = {one.source.process: one for one in sorted(found, key=lambda one: one.missing)}
+        with self._lock:
+            if worst == self._unanswered:
+                return
+            self._unanswered = worst
+            self._version += 1
+        self._tell(())
+
     def dump(self) -> tuple[int, bytes]:
         """The projection for a snapshot, and the position that it stands at; raises NotReady."""
         with self._lock:
@@ -194,10 +206,10 @@ class LiveSite:
                 segment_s=self._segment_s,
                 days=self._days,
             )
-            own = tuple(self._own_troubles.values())
+            own, unanswered = tuple(self._own_troubles.values()), self._unanswered
         finally:
             self._lock.release()
-        view = _as_seen_from_here(view, own, self._own_process)
+        view = _as_seen_from_here(view, own, unanswered, self._own_process)
         self._cached = version, now_ns, view
         return view
 
@@ -231,7 +243,9 @@ class LiveSite:
             listener(entries)
 
 
-def _as_seen_from_here(view: SiteView, own: tuple[Trouble, ...], own_process: str) -> SiteView:
+def _as_seen_from_here(
+    view: SiteView, own: tuple[Trouble, ...], unanswered: Mapping[str, Unanswered], own_process: str
+) -> SiteView:
     """A view with the troubles that only this process knows; that it runs itself is seen from its answering."""
     processes = tuple(
         replace(one, status="online", since_ms=one.started_ms, stopped=None, detail=None)
@@ -240,9 +254,19 @@ def _as_seen_from_here(view: SiteView, own: tuple[Trouble, ...], own_process: st
         for one in view.processes
     )
     theirs = [one for one in view.troubles if (one.about, one.subject) != ("process", own_process)]
-    troubles = tuple(sorted((*own, *theirs), key=lambda one: one.severity != "down"))
+    told = [_told(one, unanswered) for one in theirs]
+    troubles = tuple(sorted((*own, *told), key=lambda one: one.severity != "down"))
     health, totals = view.health, view.totals
     if health != "down":
         starting = totals.recording + totals.invalid == 0 and totals.off < totals.total
         health = "degraded" if troubles or starting else "ok"
     return replace(view, health=health, troubles=troubles, processes=processes)
+
+
+def _told(trouble: Trouble, unanswered: Mapping[str, Unanswered]) -> Trouble:
+    """The trouble, or, of events that were asked for in vain, how often they were."""
+    found = unanswered.get(trouble.subject)
+    if found is None or (trouble.about, trouble.code) != ("events", "missing"):
+        return trouble
+    params = {"count": found.missing, "said": found.said, "asked": found.asked, "asked_ms": found.asked_ms}
+    return replace(trouble, code="unanswered", params=params)

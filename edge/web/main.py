@@ -196,6 +196,7 @@ class Web:
             hq_watch.look(self._site)
             try:
                 ingest.tick()
+                self._site.live.set_unanswered(ingest.unanswered())
                 self._save_snapshot(journal, least=SNAPSHOT_ENTRIES)
                 if now_ns - retired_ns > _RETIRE_S * 1e9:
                     retired_ns = now_ns

@@ -169,6 +169,12 @@ SITE: Final[dict[str, str]] = {
     "events.lost.since.one": "{count} event of {process} is lost for ever, known since {since}.",
     "events.lost.since.many": "{count} events of {process} are lost for ever, known since {since}.",
     "events.do.missing": "They have been asked for again. If they do not come within minutes, restart that process.",
+    "events.unanswered": "{process} says that it wrote {said} events; {count} of them never came."
+    " Asked {asked} times in vain, last at {last}.",
+    "events.unanswered.since": "{process} says that it wrote {said} events; {count} of them have not come since"
+    " {since}. Asked {asked} times in vain, last at {last}.",
+    "events.do.unanswered": "The recordings are not touched. If it cannot have written so many, keep a copy of its"
+    " state_dir, and check that box's memory and disk. If it can, its log says whether it is asked (replay).",
     "events.do.lost": "The recordings are not touched. Find out who removed or cut its outbox in state_dir.",
     "events.truncated.one": "{count} event of {process} was dropped before it arrived: its outbox was full.",
     "events.truncated.many": "{count} events of {process} were dropped before they arrived: its outbox was full.",

@@ -164,6 +164,12 @@ SITE: Final[dict[str, str]] = {
     "events.lost.since.one": "{count} event dari {process} hilang selamanya, diketahui sejak {since}.",
     "events.lost.since.many": "{count} event dari {process} hilang selamanya, diketahui sejak {since}.",
     "events.do.missing": "Sudah diminta ulang. Kalau beberapa menit belum datang juga, restart proses itu.",
+    "events.unanswered": "{process} menyatakan sudah menulis {said} event; {count} di antaranya tidak pernah datang."
+    " Diminta {asked} kali tanpa hasil, terakhir {last}.",
+    "events.unanswered.since": "{process} menyatakan sudah menulis {said} event; {count} di antaranya belum datang"
+    " sejak {since}. Diminta {asked} kali tanpa hasil, terakhir {last}.",
+    "events.do.unanswered": "Rekaman tidak terpengaruh. Kalau tidak mungkin sebanyak itu, simpan salinan state_dir,"
+    " lalu periksa memori dan disk mesin itu. Kalau mungkin, log-nya menunjukkan apakah permintaan (replay) sampai.",
     "events.do.lost": "Rekaman tidak terpengaruh. Cari tahu siapa yang menghapus atau memotong outbox di state_dir.",
     "events.truncated.one": "{count} event dari {process} dibuang sebelum tiba: outbox-nya penuh.",
     "events.truncated.many": "{count} event dari {process} dibuang sebelum tiba: outbox-nya penuh.",

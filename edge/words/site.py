@@ -226,6 +226,8 @@ def _room(trouble: Trouble, words: Words) -> str:
 def _events(group: Sequence[Trouble], times: Times) -> Statement:
     words, (trouble,) = times.words, group
     key = f"events.{trouble.code}"
+    if trouble.code == "unanswered":
+        return _unanswered(trouble, times)
     if words.has(key):
         what = _since(key, trouble.since_ms, times)
         shape: ChannelStatus = "picture_fault" if trouble.code == "hq_silent" else "offline"
@@ -237,6 +239,15 @@ def _events(group: Sequence[Trouble], times: Times) -> Statement:
     what = _since(key, trouble.since_ms, times, number, process=trouble.subject, count=count)
     do = words(f"events.do.{trouble.code}")
     return Statement(_mood(trouble), "picture_fault", what, do, process=trouble.subject)
+
+
+def _unanswered(trouble: Trouble, times: Times) -> Statement:
+    """Events that were asked for in vain: what is said to be there, and what was done to get it."""
+    words, params = times.words, trouble.params
+    figures = {name: words.whole(params[name]) for name in ("said", "count", "asked")}
+    last = times.moment(params["asked_ms"])
+    what = _since("events.unanswered", trouble.since_ms, times, process=trouble.subject, last=last, **figures)
+    return Statement(_mood(trouble), "picture_fault", what, words("events.do.unanswered"), process=trouble.subject)
 
 
 def _clock(group: Sequence[Trouble], times: Times) -> Statement:

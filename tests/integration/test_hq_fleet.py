@@ -1,5 +1,7 @@
 """The fleet as `edge hq` shows it, on a real broker: who is silent and why, who came back and how, and what was refused."""
 
+import time
+
 import pytest
 from acceptance_support import until
 from hq_sites import SimulatedSite
@@ -7,7 +9,8 @@ from test_hq_process import WAIT_S, HqProcess
 
 from edge.bus.address import BrokerAddress
 from edge.bus.broker import PahoBroker
-from edge.clock import SystemClock
+from edge.clock import SystemClock, rfc3339
+from edge.events.messages import Heartbeat
 
 SILENCE_S = 120  # 35 s of silence, 20 s of listening before, ten until it is looked at, and patience
 
@@ -100,3 +103,29 @@ def test_event_in_the_name_of_another_site_is_refused_and_shown_also_after_a_res
     page = hq.get("/", headers={"accept": "text/html"}).text
     assert "1 message was refused" in page
     until(lambda: all(hq.holds(sites[name]) for name in ("jkt-001", "sby-002")), WAIT_S, hq.said)
+
+
+def test_site_that_says_it_wrote_more_than_can_be_is_named_and_asked_ever_more_seldom(hq, sites, bridge):
+    """Its row leads to its page, where a sentence says what is claimed, what never came and what was tried."""
+    until(lambda: set(lines(hq)) == {"jkt-001", "sby-002"}, WAIT_S, hq.said)
+    epoch = sites["jkt-001"].recorder.epoch
+    now = rfc3339(SystemClock().wall_ns())
+    mad = Heartbeat(epoch=epoch, bdseq=1, last_sequence=10**15, started=now, time=now, version="0", pid=1)
+    bridge("cctv/jkt-001/state/recorder", mad.to_json())
+
+    def reasons(site):
+        return {one["code"] for one in hq.get(f"/api/sites/{site}/health").json()["reasons"]}
+
+    until(lambda: "unanswered" in reasons("jkt-001"), WAIT_S, hq.said)
+    page = hq.get("/sites/jkt-001", headers={"accept": "text/html"}).text
+    assert "recorder says that it wrote 1,000,000,000,000,000 events" in page
+    assert "times in vain, last at" in page
+    until(lambda: lines(hq)["jkt-001"]["fault"] == "events", WAIT_S, hq.said)
+    row = hq.get("/", headers={"accept": "text/html"}).text.partition('id="site-jkt-001"')[2].partition("</tr>")[0]
+    assert 'href="/sites/jkt-001"' in row
+    assert "recorder says that it wrote" in row
+    asked = hq.said().count("replay_asked")
+    time.sleep(20)
+    assert hq.said().count("replay_asked") - asked <= 5
+    assert "unanswered" not in reasons("sby-002")
+    assert lines(hq)["sby-002"]["events"]["missing"] == 0

@@ -16,11 +16,13 @@ from edge.events.envelope import Envelope
 from edge.events.messages import Heartbeat
 from edge.hq import fleet as fleet_module
 from edge.hq import loading
-from edge.hq.facts import heard_facts, reported_facts
+from edge.hq.facts import MOST_CHANNELS, heard_facts, reported_facts
 from edge.hq.fleet import Fleet
 from edge.hq.loading import load
 from edge.hq.main import new_app
 from edge.hq.snapshots import EVERY_NS, Snapshots
+from edge.journal.gaps import Unanswered
+from edge.journal.positions import Source
 from edge.journal.scope import partition_of
 from edge.journal.store import Journal
 
@@ -75,6 +77,36 @@ def test_settings_are_what_was_heard_until_a_report_comes(clock, journal):
     assert [one.id for one in watched.web.facts.channels] == [one.id for one in REPORT.report.channels]
     assert watched.web.facts.timezone == REPORT.report.timezone
     assert watched.live.settings == watched.web.facts.channels
+
+
+def test_what_is_asked_for_in_vain_is_said_of_its_site_and_taken_back(clock, journal):
+    """Of that site alone; one that this process does not know is left out."""
+    fleet = new_fleet(clock)
+    fleet.opened(journal)
+    said(fleet, journal, arrival(1, recording("lobby")[0], channel="lobby"), arrival(1, site="sby-002"))
+    said(fleet, journal, arrival(1, missing(2, 9), process="hq", site="hq"))
+    clock.step_wall(86_400)
+    found = [Unanswered(Source(site, "recorder", EPOCH), 10**15, 10**15 - 1, 8, 0) for site in (SITE, "elsewhere")]
+    fleet.set_unanswered(found)
+    assert (loss_codes(fleet), loss_codes(fleet, "sby-002")) == (["unanswered"], [])
+    fleet.set_unanswered([])
+    assert loss_codes(fleet) == ["missing"]
+
+
+def test_a_site_that_makes_up_channels_gets_no_more_than_can_be_on_its_page(clock, journal):
+    """By what it says of them, and by its report."""
+    fleet = new_fleet(clock)
+    fleet.opened(journal)
+    for first in range(0, 700, 100):
+        said(fleet, journal, *(arrival(n + 1, recording(f"c{n}")[0], channel=f"c{n}") for n in range(first, first + 100)))
+    watched = fleet.find(SITE)
+    assert len(watched.web.facts.channels) == MOST_CHANNELS
+    report = REPORT.report
+    many = [report.channels[0].model_copy(update={"id": f"d{n}", "name": None}) for n in range(700)]
+    processes = tuple(f"p{n}" for n in range(700))
+    larger = report.model_copy(update={"channels": tuple(many), "expected_processes": processes})
+    facts = reported_facts(REPORT.model_copy(update={"report": larger}), watched.web.facts)
+    assert (len(facts.channels), len(facts.expected_processes)) == (MOST_CHANNELS, 100)
 
 
 def test_report_that_waited_somewhere_does_not_undo_a_newer_one(clock, journal):

@@ -16,15 +16,17 @@ from edge.events.envelope import Envelope
 from edge.events.errors import TopicError
 from edge.events.messages import Ack, Heartbeat, ReplayCommand, ReplayReply, Will
 from edge.events.values import MAX_INTEGER
-from edge.journal import completeness, kinds
+from edge.journal import announcements, completeness, kinds
 from edge.journal.acks import DueAcks, Held
 from edge.journal.ingest import Ingest
 from edge.journal.positions import Process
 from edge.journal.requests import MOST_OPEN
 from edge.journal.scope import Place, Scope, partition_of
+from edge.journal.turns import PATIENCE
 
 JKT, SBY = "jkt-001", "sby-002"
 SECOND = 10**9
+HOUR = 3_600
 
 
 class Headquarters:
@@ -269,6 +271,42 @@ def test_replays_of_many_sites_are_asked_some_at_a_time(hq: Headquarters) -> Non
             break
         hq.wait(1)
     assert len(asked) <= 4 * MOST_OPEN
+
+
+def test_a_site_that_says_it_wrote_more_than_can_be_is_asked_seldom_and_named(hq: Headquarters) -> None:
+    """With what it says, what never came, how often it was asked and when; the other sites are as ever."""
+    hq.events(1, 2)
+    hq.beat(10**15)
+    for _ in range(HOUR // 10):
+        hq.beat(10**15)
+        hq.answer("partial", 1) if hq.asked() else None
+        hq.wait(10)
+    assert len(hq.asked()) < 40
+    (found,) = hq.ingest.unanswered()
+    assert (str(found.source), found.said, found.missing) == ("/jkt-001/recorder", 10**15, 10**15 - 2)
+    assert found.asked >= PATIENCE
+    now_ms = hq.clock.wall_ns() // 1_000_000
+    assert now_ms - 310_000 <= found.asked_ms <= now_ms
+    asked = len(hq.asked())
+    hq.beat(9, site=SBY)
+    hq.events(1, 9, site=SBY)
+    hq.wait(4)
+    assert (f"hq/{SBY}/command/recorder/replay", 2, 8) in hq.asked()[asked:]
+
+
+def test_a_site_that_makes_holes_without_end_is_not_all_that_is_spoken_of(hq: Headquarters, monkeypatch) -> None:
+    """Though its name comes first; what is too much for now is said later."""
+    monkeypatch.setattr(announcements, "_SAID_TOGETHER", 0)
+    hq.events(*range(1, 400, 2), site="aaa")
+    hq.events(1, 9, site=JKT)
+    hq.wait(4)
+
+    def said() -> list[str]:
+        return [json.loads(row.payload)["data"]["source"] for row in hq.outbox.rows(0, limit=1_000)]
+
+    assert said().count("/jkt-001/recorder") == 1
+    hq.wait(10)
+    assert said().count("/aaa/recorder") == 199
 
 
 def test_headquarters_speaks_of_a_hole_of_its_own_only_when_it_is_lost(hq: Headquarters) -> None:

@@ -1,6 +1,7 @@
 """The journal on a real database, SQLite and PostgreSQL: what is stored once, found again and retired."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from edge.events.catalog import RecordingStopped
 from edge.journal import postgres
 from edge.journal.arrival import Arrival, Refusal, milliseconds
+from edge.journal.aside import MOST_OF_SITE
 from edge.journal.errors import JournalDamaged, JournalLocked, JournalTooNew, JournalUnavailable
 from edge.journal.positions import Source
 from edge.journal.ranges import Ranges
-from edge.journal.rows import KEPT_ASIDE
 from edge.journal.store import Journal
 from edge.journal.tables import metadata, snapshots
 
@@ -225,11 +226,62 @@ def test_a_clock_that_jumped_ahead_costs_a_bounded_part_of_history(journal: Jour
 
 def test_what_cannot_be_read_is_kept_aside_and_bounded(journal: Journal) -> None:
     """The newest thousand are enough to see who sends it."""
-    for first in range(0, KEPT_ASIDE + 500, 500):
-        journal.append([], [Refusal("event/x/y/z", b"?", f"reason {n}", 0) for n in range(first, first + 500)])
+    for first in range(0, MOST_OF_SITE + 500, 500):
+        journal.append([], refusals("event/x/y/z", first, first + 500))
     with journal._database.reading() as connection:
         count, oldest = connection.exec_driver_sql("SELECT count(*), min(reason) FROM refused").one()
-    assert (count, oldest) == (KEPT_ASIDE, "reason 1000")
+    assert (count, oldest) == (MOST_OF_SITE, "reason 1000")
+
+
+def test_a_site_that_floods_pushes_out_nothing_of_the_others(journal: Journal, place) -> None:
+    """Neither refused payloads nor conflicts, also after a restart; its own oldest go."""
+    journal.append([], refusals("cctv/sby-002/event/recorder/x/_", 0, 2))
+    journal.append([arrival(1, site="sby-002"), arrival(1, STOPPED, channel="lobby", site="sby-002")])
+    for batch in range(3):
+        first = batch * 600
+        journal.append([], refusals("cctv/jkt-001/event/recorder/x/_", first, first + 600))
+        doubles = [arrival(1, STOPPED, channel=f"c{first + n}") for n in range(600)]
+        journal.append([arrival(1), *doubles])
+        journal.close()
+        journal = place.open()
+    assert journal.refused_of() == {"sby-002": 2, "jkt-001": MOST_OF_SITE}
+    assert [one.reason for one in journal.refused("cctv/sby-002/")] == ["reason 1", "reason 0"]
+    assert journal.refused("cctv/jkt-001/", limit=MOST_OF_SITE)[-1].reason == "reason 800"
+    with journal._database.reading() as connection:
+        by_site = "SELECT site, count(*) FROM conflicts JOIN sources ON sources.id = source GROUP BY site ORDER BY site"
+        assert connection.exec_driver_sql(by_site).all() == [("jkt-001", MOST_OF_SITE), ("sby-002", 1)]
+        assert connection.exec_driver_sql("SELECT count(*) FROM refused").scalar() == MOST_OF_SITE + 2
+    assert {one.source.site for one in journal.unsaid_conflicts()} == {"jkt-001", "sby-002"}
+    journal.close()
+
+
+def test_what_a_batch_that_failed_would_have_pushed_out_is_still_there(journal: Journal, monkeypatch) -> None:
+    """What is kept is known from what was committed."""
+    journal.append([], refusals("event/x/y/z", 0, MOST_OF_SITE))
+    with monkeypatch.context() as patched:
+        patched.setattr(journal._database, "writing", failing(journal._database.writing))
+        with pytest.raises(JournalUnavailable):
+            journal.append([], refusals("event/x/y/z", 5_000, 5_500))
+    assert journal.refused(limit=2_000)[-1].reason == "reason 0"
+    journal.append([], refusals("event/x/y/z", 6_000, 6_001))
+    found = [one.reason for one in journal.refused(limit=2_000)]
+    assert (len(found), found[0], found[-1]) == (MOST_OF_SITE, "reason 6000", "reason 1")
+
+
+def refusals(topic: str, first: int, end: int) -> list[Refusal]:
+    return [Refusal(topic, b"?", f"reason {n}", 0) for n in range(first, end)]
+
+
+def failing(writing):
+    """A transaction that fails when it is committed."""
+
+    @contextmanager
+    def fails():
+        with writing() as connection:
+            yield connection
+            raise JournalUnavailable("disk full")
+
+    return fails
 
 
 def test_a_batch_that_fails_leaves_nothing_and_may_come_again(journal: Journal, monkeypatch) -> None:

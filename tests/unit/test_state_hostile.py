@@ -11,15 +11,20 @@ from edge.events.catalog import (
     ClockJumped,
     DiskPruned,
     EventsMissing,
+    FootageProtected,
+    FootageUnprotected,
     OutboxTruncated,
     PrunedRange,
+    RetentionShort,
     SegmentRejected,
     SegmentWritten,
 )
 from edge.events.errors import EventDataError
 from edge.events.values import MAX_INTEGER
 from edge.state import SiteProjection, coverage, site_view
+from edge.state.channels import MOST_PROTECTIONS
 from edge.state.completeness import MOST_EPOCHS
+from edge.state.disk import MOST_SHORT
 from edge.state.projection import MOST_CHANNELS
 
 FIRST, LAST = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
@@ -80,6 +85,25 @@ def test_more_channels_and_epochs_than_can_be_are_not_kept():
     state = folded(recorder, retention)
     assert len(state.channels) == MOST_CHANNELS
     assert len(state.losses["recorder"].truncated) == MOST_EPOCHS
+
+
+def test_more_protections_and_forecasts_than_can_be_are_not_kept():
+    """What is over goes first, then what was said longest ago."""
+    retention = Teller("retention")
+    kept = dict(FootageProtected.example)
+    for number in range(MOST_PROTECTIONS + 5):
+        name = f"01KAQFYK00N8TG6ZQ3V5M7{number:04d}"
+        retention.say(FootageProtected.read(kept | {"protection": name}), number, "lobby")
+        if number == 7:
+            retention.say(FootageUnprotected.read(kept | {"protection": name}), number, "lobby")
+    for number in range(MOST_SHORT + 5):
+        retention.say(RetentionShort.read(dict(RetentionShort.example) | {"channel": f"c{number}"}), number)
+    state = folded(retention)
+    protections = state.channels["lobby"].protections
+    assert len(protections) == MOST_PROTECTIONS
+    assert [name[-4:] for name in protections][:5] == ["0004", "0005", "0006", "0008", "0009"]
+    assert len(state.disk.short) == MOST_SHORT
+    assert "c4" not in state.disk.short
 
 
 def test_absurd_values_are_folded_and_seen_quickly():

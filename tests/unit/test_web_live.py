@@ -3,9 +3,13 @@
 import threading
 
 import pytest
+from journal_events import arrival
 
 from edge.clock import ManualClock, rfc3339
+from edge.events.catalog import EventsMissing
 from edge.events.messages import Heartbeat
+from edge.journal.gaps import Unanswered
+from edge.journal.positions import Source
 from edge.state import SiteProjection
 from edge.state.views import ChannelSetting
 from edge.up.site import PROCESSES
@@ -92,6 +96,23 @@ def test_own_trouble_is_shown_once_with_its_begin(live, clock):
     assert live.view().health != "ok"
     live.set_trouble("broker_away", holds=False)
     assert "broker_away" not in [one.code for one in live.view().troubles]
+
+
+def test_events_that_are_missing_and_asked_for_in_vain_are_told_so(live, clock):
+    """How often and when last, of the epoch that lacks most; as soon as some come, they are only missing again."""
+    missing = EventsMissing(source="/jkt-001/recorder", epoch=EPOCH, from_=1, to=9, how="heartbeat")
+    live.fold([arrival(1, missing, process="web").entry(8)])
+    clock.step_wall(86_400)
+    source = Source("jkt-001", "recorder", EPOCH)
+    found = [Unanswered(source, said, said - 1, 12, live.now_ms()) for said in (10**15, 5)]
+    live.set_unanswered(found)
+    version = live.version
+    live.set_unanswered(found)
+    assert live.version == version
+    told = {one.code: one.params for one in live.view().troubles if one.about == "events"}
+    assert told == {"unanswered": {"count": 10**15 - 1, "said": 10**15, "asked": 12, "asked_ms": live.now_ms()}}
+    live.set_unanswered([])
+    assert [one.code for one in live.view().troubles if one.about == "events"] == ["missing"]
 
 
 def test_listeners_are_told_of_every_change(live, clock):

@@ -127,6 +127,7 @@ OTHERS = [
       for subject in ("", "lobby")),
     *(("events", "recorder", code, {"count": count, "epoch": "x"})
       for code in ("missing", "lost", "truncated") for count in (1, 9)),
+    ("events", "recorder", "unanswered", {"count": 9, "said": 10**15, "asked": 12, "asked_ms": NOW}),
     *(("events", "", code, {}) for code in ("broker_away", "silent", "journal_unavailable")),
     *(("clock", "recorder", "stepped", {"step_s": step_s}) for step_s in (-3600.0, 3.5)),
     *(("clock", "lobby", "camera", {"name": "Lobby", "offset_s": offset_s}) for offset_s in (-90.0, 61.0)),
@@ -167,6 +168,16 @@ def test_every_other_trouble_has_its_sentence(language, since_ms, about, subject
     (statement,) = statements([Trouble("degraded", about, subject, code, since_ms, params)], times)
     reads(statement)
     assert statement.do != Words(language)("unknown_trouble.do")
+
+
+def test_events_that_are_asked_for_in_vain_are_told_with_what_was_done():
+    """At night, by somebody who has never heard of a replay: what is claimed, what is not there, what was tried."""
+    params = {"count": 10**15 - 5_000, "said": 10**15, "asked": 26, "asked_ms": NOW - 4 * MINUTE}
+    (text,) = said(Trouble("degraded", "events", "recorder", "unanswered", NOW - 60 * MINUTE, params))
+    assert text.startswith(
+        "recorder says that it wrote 1,000,000,000,000,000 events; 999,999,999,995,000 of them have not come since 13:02, 1 h"
+        " ago. Asked 26 times in vain, last at 13:58. The recordings are not touched. If it cannot have written so many, "
+    )
 
 
 @pytest.mark.parametrize("about", ["channel", "process", "disk", "events", "clock"])
