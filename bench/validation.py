@@ -28,9 +28,8 @@ from validation_scenes import (
     corridor,
     fetch,
     frames,
-    stream,
-    write_clock,
 )
+from validation_streams import DAY, NIGHT, freezes, stream_days
 
 from edge.validator.judge import ChannelJudge
 from edge.validator.verdict import Change
@@ -40,7 +39,6 @@ CONFIRM = 3
 WARM_UP_LOOKS = 32
 FAULT_LOOKS = 5
 VALID_LOOKS = 6
-DAY, NIGHT = Sky(), Sky(light=0.9, infrared=True, people=0, noise=3.0, moving=False)
 CACHE = Path.home() / ".cache" / "saksi" / "validation"
 Fault = Callable[[Camera, np.ndarray, Sky], np.ndarray]
 
@@ -193,42 +191,6 @@ def detection(
     return tallies, by_source
 
 
-STREAMS = (("constant quality", None, None), ("average bit rate", 300, None), ("constant bit rate", 300, 1))
-"""Name, kilobits a second, seconds that the encoder's buffer holds."""
-
-
-def streams(sources: dict[str, list[np.ndarray]], tries: int, seed: int) -> list[list[object]]:
-    """A freeze between sensor and encoder in whole streams, from which the channel is learned too."""
-    rows = []
-    for name, kilobits, buffer_s in STREAMS:
-        for gop_s in (1, 2):
-            results = [_freeze(sources, seed + number, gop_s, kilobits, buffer_s) for number in range(tries)]
-            found, alarms = (sum(one) for one in zip(*results, strict=True))
-            rows.append([f"{name}, keyframe every {gop_s} s", tries, f"{found / tries:.0%}", alarms])
-    return rows
-
-
-def _freeze(
-    sources: dict[str, list[np.ndarray]], seed: int, gop_s: int, kilobits: int | None, buffer_s: int | None
-) -> tuple[int, int]:
-    """Whether the freeze was found within three looks after it, and whether there was an alarm before."""
-    fps, before, after = 5, WARM_UP_LOOKS, 3
-    camera = Camera(list(sources.values())[seed % len(sources)], seed)
-    judge, sky = ChannelJudge(confirm=CONFIRM), NIGHT if seed % 2 else DAY
-    held = camera.see(sky)
-
-    def picture(index: int) -> np.ndarray:
-        return write_clock(held if index >= before * gop_s * fps - fps // 2 else camera.see(sky), index // fps)
-
-    found = alarms = 0
-    looks = stream(picture, before + after, fps, gop_s, kilobits=kilobits, buffer_s=buffer_s, qp=camera.qp)
-    for place, look in enumerate(looks):
-        change = judge.look(look, place * 1000).change
-        if change and change.now:
-            found, alarms = found + (place >= before), alarms + (place < before)
-    return found, alarms
-
-
 def short_day(random: np.random.Generator, looks: int) -> Iterator[tuple[str, Sky]]:
     """All that happens from midnight to midnight; `looks` is how many the quiet hours are given."""
     quiet = Sky(light=0.9, infrared=True, people=0, noise=float(random.choice([0.3, 0.5, 1.0, 2.0, 4.0])), moving=False)
@@ -321,7 +283,8 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=6, help="cameras of each source, each by day and in infrared")
     parser.add_argument("--days", type=int, default=100, help="days told short, for false alarms")
     parser.add_argument("--looks", type=int, default=120, help="looks of the quiet hours of such a day")
-    parser.add_argument("--streams", type=int, default=20, help="whole streams of each kind")
+    parser.add_argument("--streams", type=int, default=20, help="whole streams with a freeze: 20 s each")
+    parser.add_argument("--stream-days", type=int, default=0, help="days told short as whole streams: 5 min each")
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--tuning", action="store_true", help="the footage that the limits were set on instead")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where what is fetched is kept")
@@ -343,9 +306,14 @@ def main() -> None:
         print("\n" + report.table(["clear faults by view", "tries", "within 3 looks"], rows) + "\n")
         results |= {"detection": detected, "clear": rows}
     if arguments.streams:
-        rows = streams(sources, arguments.streams, arguments.seed)
-        print(report.table(["freeze in a whole stream", "tries", "within 3 looks", "alarms before"], rows), "\n")
+        rows = freezes(sources, arguments.streams, arguments.seed)
+        columns = ["freeze in a whole stream", "tries", "within 3 looks", "within 6", "alarms before"]
+        print(report.table(columns, rows), "\n")
         results["streams"] = rows
+    if arguments.stream_days:
+        rows = stream_days(sources, arguments.stream_days, arguments.looks, arguments.seed, short_day)
+        print(report.table(["valid streams", "days told short", "looks", "alarms"], rows), "\n")
+        results["stream_days"] = rows
     if arguments.days:
         rows, estimate = valid_days(sources, arguments.days, arguments.looks, arguments.seed + 7)
         print(report.table(["valid footage", "looks", "findings of single looks", "alarms"], rows))

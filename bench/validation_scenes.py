@@ -9,7 +9,6 @@ camera writes; of a recording, by its frames and the same light, noise and clock
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -139,11 +138,11 @@ class Camera:
         self._steady = bool(self.random.integers(2))
         self._encoders = [Intra(self.qp + more) for more in range(1 if self._steady else 3)]
 
-    def see(self, sky: Sky) -> np.ndarray:
-        """The next moment, as the sensor gives it: BGR, without the clock."""
+    def see(self, sky: Sky, *, step: int | None = None) -> np.ndarray:
+        """The next moment, as the sensor gives it: BGR, without the clock; of a recording, `step` frames later."""
         random = self.random
         # Some steps on, at least one: no two looks show the same moment of a recording.
-        self._place += int(random.integers(1, max(len(self._views) // 3, 2)))
+        self._place += step or int(random.integers(1, max(len(self._views) // 3, 2)))
         view = self._views[self._place % len(self._views)]
         room_y, room_x = view.shape[0] - HEIGHT, view.shape[1] - WIDTH
         top, left = (room_y, room_x) if sky.turned else (room_y // 3, 0)
@@ -159,7 +158,7 @@ class Camera:
         if sky.fog:
             picture = picture * (1 - sky.fog) + 190 * sky.fog * sky.light
         if sky.rain:
-            self._rain(picture)
+            self.rain(picture)
         if sky.glare:
             cv2.circle(picture, (int(random.integers(100, 540)), 240), 60, (255.0, 255.0, 255.0), -1)
             picture += cv2.GaussianBlur(np.maximum(picture - 180, 0), (0, 0), 40) * 4
@@ -193,7 +192,8 @@ class Camera:
             cv2.ellipse(picture, (x, y + 30), (14, 40), 0, 0, 360, tone, -1)
             cv2.circle(picture, (x, y - 18), 9, (120.0, 150.0, 190.0), -1)
 
-    def _rain(self, picture: np.ndarray) -> None:
+    def rain(self, picture: np.ndarray) -> None:
+        """Draw drops in the air and on the glass."""
         for _ in range(250):
             x, y = int(self.random.integers(WIDTH)), int(self.random.integers(HEIGHT))
             cv2.line(picture, (x, y), (x + 3, y + 18), (200.0, 200.0, 200.0), 1)
@@ -268,29 +268,3 @@ class Intra:
         self._count += 1
         decoded = [one for packet in self._encoder.encode(frame) for one in self._decoder.decode(packet)]
         return judged(decoded[-1])
-
-
-def stream(
-    pictures: Callable[[int], np.ndarray],
-    count: int,
-    fps: int,
-    gop_s: int,
-    *,
-    kilobits: int | None,
-    buffer_s: int | None,
-    qp: int,
-) -> list[np.ndarray]:
-    """The keyframes of a whole stream: at one quality, or at one bit rate with a buffer or free to even out."""
-    gop = fps * gop_s
-    settings = f"keyint={gop}:min-keyint={gop}"
-    if kilobits and buffer_s:
-        settings += f":vbv-maxrate={kilobits}:vbv-bufsize={kilobits * buffer_s}"
-    coder = encoder(fps, settings, bit_rate=1000 * kilobits) if kilobits else encoder(fps, settings, qp=qp)
-    decoder = av.CodecContext.create("h264", "r")
-    keyframes = []
-    for index in range(count * gop):
-        frame = av.VideoFrame.from_ndarray(pictures(index), format="bgr24")
-        frame.pts = index
-        for packet in coder.encode(frame):
-            keyframes += [judged(one) for one in decoder.decode(packet) if one.key_frame]
-    return keyframes

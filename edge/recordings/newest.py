@@ -4,38 +4,28 @@ Files may be renamed, deleted or cut back by others at any moment: then there is
 look reads what was added since the last one. Not for two threads at once on one channel.
 """
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from edge.codec.formats import VideoFormat
 from edge.codec.ntp import unix_ns_from_ntp
 from edge.errors import Mp4Error
-from edge.mp4.fragment import (
-    MDAT_HEAD_BYTES,
-    MOOF_HEAD_BYTES,
-    PRFT_BYTES,
-    VIDEO_TRACK_ID,
-    moof_bytes,
-    parse_fragment_header,
-)
+from edge.mp4.fragment import VIDEO_TRACK_ID, parse_fragment_header
 from edge.mp4.reader import read_init
+from edge.recordings.fragments import Place, fragments, open_segment, read_at
 from edge.recordings.segment import DAY_FOLDER, SegmentName
 
 MOST_KEYFRAMES: Final = 3
 """Newest first; the others are for when the newest is damaged."""
 MOST_KEYFRAME_BYTES: Final = 16 << 20
 _MOST_SEGMENTS: Final = 8
-_OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MOST_DAYS: Final = 3
 _MOST_HEADERS: Final = 1200  # ten minutes without a keyframe are no picture
-_MOST_MOOF_BYTES: Final = 4 << 20
 _AHEAD_MS: Final = 60_000  # a segment of the future was begun before somebody set the clock back
 _START_CODE: Final = b"\x00\x00\x00\x01"
 _NAL_LENGTH_BYTES: Final = 4
@@ -46,6 +36,8 @@ class Keyframe:
     """One keyframe: `position` and `size` are those of its sample in the file, `taken_ms` is its arrival in UTC."""
 
     name: SegmentName
+    fragment: int
+    """Where the fragment that it begins lies in the file."""
     position: int
     size: int
     taken_ms: int
@@ -66,7 +58,7 @@ class NewestKeyframes:
     """The newest keyframes of the channels below a storage root."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._walks: dict[str, dict[SegmentName, _Walk]] = {}
 
     def find(self, channel: str, now_ms: int) -> list[Keyframe]:
@@ -75,7 +67,7 @@ class NewestKeyframes:
         walks: dict[SegmentName, _Walk] = {}
         found: list[Keyframe] = []
         for name in islice(self._names(channel, now_ms + _AHEAD_MS), _MOST_SEGMENTS):
-            with suppress(FileNotFoundError, Mp4Error), self._open(name) as file:
+            with suppress(FileNotFoundError, Mp4Error), open_segment(self.root, name) as file:
                 walks[name] = _extended(file, name, known.get(name))
                 found += walks[name].keyframes
             if len(found) >= MOST_KEYFRAMES:
@@ -85,10 +77,10 @@ class NewestKeyframes:
 
     def inside(self, name: SegmentName) -> list[Keyframe]:
         """All keyframes of one segment, oldest first; Mp4Error if it is none, FileNotFoundError if it is gone."""
-        with self._open(name) as file:
+        with open_segment(self.root, name) as file:
             init, video, _ = read_init(file)
             found: list[Keyframe] = []
-            for place in _fragments(file, len(init.data), file.seek(0, os.SEEK_END)):
+            for place in fragments(file, len(init.data), file.seek(0, os.SEEK_END)):
                 with suppress(Mp4Error):
                     keyframe = _keyframe(file, place, name, video)
                     found += [keyframe] if keyframe else []
@@ -97,8 +89,8 @@ class NewestKeyframes:
     def read(self, keyframe: Keyframe) -> bytes:
         """The parameter sets and NAL units in Annex B form; Mp4Error where they are not there any more."""
         try:
-            with self._open(keyframe.name) as file:
-                sample = _read(file, keyframe.position, keyframe.size)
+            with open_segment(self.root, keyframe.name) as file:
+                sample = read_at(file, keyframe.position, keyframe.size)
         except FileNotFoundError as error:
             raise Mp4Error(f"{keyframe.name.path} is not there any more") from error
         if len(sample) < keyframe.size:
@@ -121,27 +113,10 @@ class NewestKeyframes:
 
     def _list(self, folder: str) -> list[str]:
         try:
-            with os.scandir(self._root / folder) as entries:
+            with os.scandir(self.root / folder) as entries:
                 return [entry.name for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return []
-
-    def _open(self, name: SegmentName) -> BinaryIO:
-        """A segment under the name that it has now; FileNotFoundError if it has none or is no file."""
-        try:
-            return self._open_path(name.part_path)
-        except FileNotFoundError:
-            return self._open_path(name.path)
-
-    def _open_path(self, path: str) -> BinaryIO:
-        try:
-            descriptor = os.open(self._root / path, _OPEN_FLAGS)
-        except OSError as error:
-            raise FileNotFoundError(f"{path} is a link") if error.errno == errno.ELOOP else error from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise FileNotFoundError(f"{path} is no file")
-        return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def _extended(file: BinaryIO, name: SegmentName, walk: _Walk | None) -> _Walk:
@@ -154,7 +129,7 @@ def _extended(file: BinaryIO, name: SegmentName, walk: _Walk | None) -> _Walk:
     if walk is None or walk.end > file_bytes or walk.end == walk.start:
         init, video, _ = read_init(file)
         walk = _Walk(video, len(init.data), len(init.data))
-    places = list(_fragments(file, walk.end, file_bytes))
+    places = list(fragments(file, walk.end, file_bytes))
     found: list[Keyframe] = []
     for place in islice(reversed(places), _MOST_HEADERS):
         with suppress(Mp4Error):
@@ -166,39 +141,15 @@ def _extended(file: BinaryIO, name: SegmentName, walk: _Walk | None) -> _Walk:
     return _Walk(walk.video, walk.start, end, [*found, *walk.keyframes][:MOST_KEYFRAMES])
 
 
-class _Place(NamedTuple):
-    """Where a fragment lies: its header, and behind that its data."""
-
-    start: int
-    data: int
-    end: int
-
-
-def _fragments(file: BinaryIO, start: int, file_bytes: int) -> Iterator[_Place]:
-    """Every whole fragment from here on; reads no more than where the next one begins."""
-    while True:
-        head = _read(file, start, PRFT_BYTES + MOOF_HEAD_BYTES)
-        try:
-            size = moof_bytes(head)
-        except Mp4Error:
-            return
-        mdat = start + PRFT_BYTES + size
-        end = mdat + int.from_bytes(_read(file, mdat, 4), "big")
-        if size > _MOST_MOOF_BYTES or not mdat + MDAT_HEAD_BYTES < end <= file_bytes:
-            return
-        yield _Place(start, mdat + MDAT_HEAD_BYTES, end)
-        start = end
-
-
-def _keyframe(file: BinaryIO, place: _Place, name: SegmentName, video: VideoFormat) -> Keyframe | None:
+def _keyframe(file: BinaryIO, place: Place, name: SegmentName, video: VideoFormat) -> Keyframe | None:
     """The keyframe that a fragment begins with, if it does; Mp4Error where its header cannot be believed."""
-    _, wall_ntp, runs = parse_fragment_header(_read(file, place.start, place.data - place.start))
+    _, wall_ntp, runs = parse_fragment_header(read_at(file, place.start, place.data - place.start))
     position = place.data
     for run in runs:
         if run.track_id == VIDEO_TRACK_ID:
             if not run.sizes or run.sizes[0] > MOST_KEYFRAME_BYTES or not (run.sync is None or run.sync[0]):
                 return None
-            return Keyframe(name, position, run.sizes[0], unix_ns_from_ntp(wall_ntp) // 1_000_000, video)
+            return Keyframe(name, place.start, position, run.sizes[0], unix_ns_from_ntp(wall_ntp) // 1_000_000, video)
         position += sum(run.sizes)
     return None
 
@@ -211,8 +162,3 @@ def _nals(sample: bytes) -> Iterator[bytes]:
         if not start < position <= len(sample):
             raise Mp4Error("a sample is no chain of NAL units")
         yield sample[start:position]
-
-
-def _read(file: BinaryIO, offset: int, size: int) -> bytes:
-    file.seek(offset)
-    return file.read(size)

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
+from edge.validator.effort import Effort
 from edge.validator.features import FLAT_SPREAD, Colour, Features
 from edge.validator.stillness import Noise, Stillness
 from edge.validator.verdict import Finding, Reason
@@ -34,6 +35,12 @@ _LEAST_NOISE: Final = 0.05
 _MOST_MOVED: Final = 0.02
 _NOISE_LEFT, _NOISE_STANDING, _DETAIL_KEPT = (0.6, 0.75), (0.8, 0.9), 0.9
 """Against the usual: noise of a frozen picture at most, likewise once it stands, and its detail at the least."""
+_EFFORT_LEFT, _EFFORT_AGAIN = 0.35, 0.5
+_COARSER: Final = 2.0
+"""A quantiser higher than usual by more hides noise, so that little is left to code of a living picture too."""
+_RESTING_LEFT, _RESTING_AGAIN = (0.85, 0.85), (2.0, 2.0)
+"""Likewise, where the encoder rests as it never did: in the first look that finds a freeze, and from then on. It also
+rests when what moved in a view of little noise stops, so that its rest alone shows nothing."""
 
 SUDDEN_LOOKS: Final = 3
 """A cover comes within so many looks; fog, dusk and dirt take longer."""
@@ -69,6 +76,10 @@ class History:
     """About the least noise between two looks while the channel was valid; None until it is known in this light."""
     usual_detail: float = 0.0
     """Mean step in the squares with detail."""
+    effort: Effort | None = None
+    """What coding cost since the last look; None where that cannot be told."""
+    least_effort: Effort | None = None
+    """About the least while the channel was valid, and its usual quantiser; None until it is known in this light."""
     relit: bool = True
     """Whether the light falls otherwise than before the last look with the usual noise, or that is not known."""
     likeness: Likeness | None = None
@@ -80,6 +91,20 @@ class History:
     """Looks since one that showed the known view."""
     standing: Reason | None = None
     """What is held to be wrong: it takes less to find it again than it took at first, so that nothing flaps."""
+
+    suspected: Reason | None = None
+    """What the last look found."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether the encoder finds less to code than it ever did while the channel was valid."""
+        now, least = self.effort, self.least_effort
+        if now is None or least is None:
+            return False
+        if "frozen" in (self.standing, self.suspected):
+            return now.resting_bytes <= _EFFORT_AGAIN * least.resting_bytes
+        finer = now.quantiser <= least.quantiser + _COARSER
+        return finer and now.resting_bytes <= _EFFORT_LEFT * least.resting_bytes
 
     @property
     def moved(self) -> bool:
@@ -171,11 +196,18 @@ def _noiseless(still: Stillness, history: History) -> Finding | None:
         return None
     if still.detail < _DETAIL_KEPT * history.usual_detail:
         return None
-    most = _NOISE_STANDING if history.standing == "frozen" else _NOISE_LEFT
+    most = _most_noise(history)
     if any(_left(still.noise, history.usual_noise, most)):
         return None
     gone = 1 - still.noise[0] / max(history.usual_noise[0], _LEAST_NOISE)
     return Finding("frozen", gone, 1 - most[0], looks=2)
+
+
+def _most_noise(history: History) -> Noise:
+    """Two keyframes that were coded at other quantisers differ, of however frozen a picture they are."""
+    if not history.rests:
+        return _NOISE_STANDING if history.standing == "frozen" else _NOISE_LEFT
+    return _RESTING_AGAIN if "frozen" in (history.standing, history.suspected) else _RESTING_LEFT
 
 
 def _left(noise: Noise, usual: Noise, most: Noise) -> Iterator[bool]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
@@ -12,14 +12,24 @@ from av.video.reformatter import VideoReformatter
 
 from edge.decoding.worker import SIZE, pixels
 from edge.errors import SaksiError
+from edge.recordings.coded import CodedPicture
 from edge.validator.features import Picture
 from edge.validator.looker import WIDTH
+from edge.validator.packets import Packets
 
 _MS: Final = 1000
 
 
 class UnreadableError(SaksiError):
     """A file holds no video that can be read; says why."""
+
+
+class FileLook(NamedTuple):
+    """The picture of a keyframe, its milliseconds from the beginning, and how those since the last one are coded."""
+
+    at_ms: int
+    picture: Picture
+    coded: list[CodedPicture]
 
 
 class Footage:
@@ -32,8 +42,8 @@ class Footage:
         self.damaged = 0
         """Keyframes that could not be decoded whole."""
 
-    def pictures(self, every_s: float, *, from_s: float = 0.0) -> Iterator[tuple[int, Picture]]:
-        """Milliseconds from the beginning and the picture of keyframes `every_s` apart; raises UnreadableError."""
+    def looks(self, every_s: float, *, from_s: float = 0.0) -> Iterator[FileLook]:
+        """Keyframes `every_s` apart; raises UnreadableError."""
         try:
             with av.open(str(self._path), metadata_errors="ignore") as container:
                 streams = container.streams.video
@@ -45,20 +55,21 @@ class Footage:
 
     def _keyframes(
         self, container: av.container.InputContainer, stream: av.VideoStream, every_s: float, from_s: float
-    ) -> Iterator[tuple[int, Picture]]:
+    ) -> Iterator[FileLook]:
         stream.thread_count = 1
+        packets = Packets(stream)
         start = stream.start_time or 0
         next_s = from_s
         for packet in container.demux(stream):
             if not packet.is_keyframe or packet.pts is None:
+                packets.add(packet)
                 continue
             at_s = float((packet.pts - start) * stream.time_base) if stream.time_base is not None else 0.0
-            if at_s < next_s:
-                continue
-            picture = self._decoded(stream, packet)
+            picture = self._decoded(stream, packet) if at_s >= next_s else None
             if picture is not None:
                 next_s = at_s + every_s
-                yield round(at_s * _MS), picture
+                yield FileLook(round(at_s * _MS), picture, packets.take())
+            packets.add(packet)
 
     def _decoded(self, stream: av.VideoStream, packet: "av.Packet[av.VideoStream]") -> Picture | None:
         decoder = stream.codec_context

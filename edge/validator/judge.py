@@ -4,12 +4,14 @@ A picture is a numpy array of uint8, BGR, shape (height, width, 3), C-contiguous
 320 wide, as the decoder delivers it. One judge serves one channel and belongs to one thread.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Light, Likeness, Views, relit_by
 from edge.validator.checks import SUDDEN_LOOKS, History, check
+from edge.validator.effort import Coded, Effort, effort
 from edge.validator.features import Features, Picture, measure
 from edge.validator.memory import KeptLight, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
 from edge.validator.stillness import Stillness, Stills, stillness
@@ -44,6 +46,7 @@ class ChannelJudge:
         self._views = {False: Views(), True: Views()}  # by day, in infrared
         self._stills = {False: Stills(), True: Stills()}
         self._light = Light()
+        self._effort: Effort | None = None
         self._last: Features | None = None
         self._last_finding: Finding | None = None
         self._noisy: Features | None = None
@@ -59,14 +62,16 @@ class ChannelJudge:
         """Whether covered and blurred pictures can be found; the other faults need no reference."""
         return any(views.current.known for views in self._views.values())
 
-    def look(self, picture: Picture, at_ms: int) -> Outcome:
+    def look(self, picture: Picture, at_ms: int, coded: Sequence[Coded] = ()) -> Outcome:
         """Judge the next picture, which is of another moment than the last one.
 
-        `at_ms` (UTC) is only handed on, so it may step. Raises ValueError for an array that is no picture.
+        `at_ms` (UTC) is only handed on, so it may step. `coded` are the pictures from the last one up to this one, as
+        they were coded, as far as that is known. Raises ValueError for an array that is no picture.
         """
         features = measure(picture)
         if self._last is not None and self._last.shape != features.shape:
             self._forget_noise()
+        self._effort = effort(coded)
         before = self._light.infrared
         infrared = self._light.see(features)
         if infrared != before:
@@ -91,13 +96,15 @@ class ChannelJudge:
     def _forget_noise(self) -> None:
         """Learn it anew: the camera was set to another size, or seemed frozen by its noise and yet something moved."""
         for stills in self._stills.values():
-            stills.looks = 0
+            stills.looks = stills.efforts.looks = 0
 
     def _learn(self, features: Features, infrared: bool, still: Stillness | None) -> None:
         self._views[infrared].learn(features)
         if still is not None and still.squares:
             self._stills[infrared].learn(still.share, still.same)
             self._stills[infrared].learn_noise(still.noise, still.detail)
+            if self._effort is not None:
+                self._stills[infrared].efforts.learn(self._effort)
 
     def _history(self, features: Features, infrared: bool | None) -> History:
         likeness = None if infrared is None else self._likeness(features, infrared)
@@ -109,12 +116,15 @@ class ChannelJudge:
             usual_still=stills.usual if calm else None,
             usual_noise=stills.known_noise if calm else None,
             usual_detail=stills.detail,
+            effort=self._effort,
+            least_effort=stills.efforts.least if calm else None,
             relit=self._noisy is None or relit_by(self._noisy.thumbnail, features.thumbnail) > _RELIT,
             likeness=likeness,
             learned=self.learned,
             usual_steepness=reference.steepness if reference.known else None,
             clear_looks_ago=self._clear_looks_ago,
             standing=self.verdict.finding.reason if self.verdict else None,
+            suspected=self._last_finding.reason if self._last_finding else None,
         )
 
     def _likeness(self, features: Features, infrared: bool) -> Likeness | None:

@@ -17,6 +17,7 @@ import numpy as np
 from edge.clock import Clock
 from edge.decoding.process import DamagedKeyframe, NoPicture, PictureProcess, WorkerDied, WorkerLate
 from edge.errors import Mp4Error
+from edge.recordings.coded import CodedPictures
 from edge.recordings.newest import Keyframe, NewestKeyframes
 from edge.recordings.segment import SegmentName
 from edge.validator.backlog import Backlog, Examination
@@ -55,6 +56,7 @@ class Looker:
     ) -> None:
         """`undecodable` is told of segments that hold no keyframe of which the decoder makes anything."""
         self._newest = newest
+        self._coded = CodedPictures(newest.root)
         self._decoder = decoder
         self._clock = clock
         self._pace = pace
@@ -91,6 +93,7 @@ class Looker:
             if keyframe is None:
                 return "nothing"
             stream = await self.on_disk(partial(self._newest.read, keyframe))
+            coded = await self.on_disk(partial(self._coded.before, channel, keyframe))
             pixels = await self._decoder.pixels(keyframe.video.codec, WIDTH, stream)
         except DamagedKeyframe:
             assert keyframe is not None
@@ -106,7 +109,7 @@ class Looker:
         if examination is not None:
             examination.judged += 1
         picture = np.frombuffer(pixels.data, np.uint8).reshape(pixels.height, pixels.width, 3)
-        return Look(keyframe, stream, self._watched[channel].look(picture, _seen(keyframe)))
+        return Look(keyframe, stream, self._watched[channel].look(picture, _seen(keyframe), coded))
 
     async def jpeg(self, look: Look) -> bytes | None:
         """The picture of a look for people; None where it cannot be made."""

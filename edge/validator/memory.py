@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from edge.errors import SaksiError
 from edge.validator.baseline import Light, Reference, Views
+from edge.validator.effort import Efforts
 from edge.validator.features import THUMBNAIL
 from edge.validator.stillness import Stills
 from edge.validator.verdict import Reason
@@ -100,6 +101,25 @@ class KeptViews(Kept):
         return Views(self.current.reference(), None if self.former is None else self.former.reference())
 
 
+class KeptEfforts(Kept):
+    """What coding costs in one light, at the least."""
+
+    resting_bytes: Annotated[float, Field(ge=0, le=2**53)] = 0.0
+    quantiser: Annotated[float, Field(ge=-128, le=128)] = 0.0
+    looks: Count = 0
+
+    @classmethod
+    def of(cls, efforts: Efforts) -> Self:
+        """Put it down."""
+        return cls(**vars(efforts))
+
+    def efforts(self) -> Efforts:
+        """Take it up again."""
+        one = Efforts()
+        one.resting_bytes, one.quantiser, one.looks = self.resting_bytes, self.quantiser, self.looks
+        return one
+
+
 class KeptStills(Kept):
     """What of the picture never moves."""
 
@@ -109,6 +129,7 @@ class KeptStills(Kept):
     noise: tuple[Luma, Luma] = (0.0, 0.0)
     detail: Luma = 0.0
     looks: Count = 0
+    efforts: KeptEfforts = KeptEfforts()
 
     @field_validator("overlay")
     @classmethod
@@ -129,12 +150,14 @@ class KeptStills(Kept):
             noise=stills.noise,
             detail=stills.detail,
             looks=stills.looks,
+            efforts=KeptEfforts.of(stills.efforts),
         )
 
     def stills(self) -> Stills:
         """Take it up again."""
         one = Stills()
         one.usual, one.noise, one.detail, one.looks = self.usual, self.noise, self.detail, self.looks
+        one.efforts = self.efforts.efforts()
         if self.rows and self.overlay and not len(_bytes(self.overlay)) % self.rows:
             one.overlay = np.asarray(_plane(self.overlay, self.rows) / _ONES, dtype=np.float32)
         return one

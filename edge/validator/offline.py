@@ -127,10 +127,10 @@ def judge(name: str, files: Sequence[Path], every_s: float, confirm: int, limits
         start_ms = _start_ms(file) or 0
         try:
             footage = Footage(file)
-            for offset_ms, picture in footage.pictures(every_s, from_s=_wait_s(next_ms, start_ms)):
-                at_ms = start_ms + offset_ms
+            for look in footage.looks(every_s, from_s=_wait_s(next_ms, start_ms)):
+                at_ms = start_ms + look.at_ms
                 next_ms = at_ms + round(every_s * 1000)
-                _note(judged, looking.look(picture, at_ms).change, at_ms)
+                _note(judged, looking.look(look.picture, at_ms, look.coded).change, at_ms)
             if footage.damaged and not footage.shown:
                 judged.unreadable.append(f"{file}: none of its keyframes can be decoded")
         except UnreadableError as error:

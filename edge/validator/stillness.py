@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from edge.validator.baseline import LOOKS_TO_KNOW, SLOWEST, toward
+from edge.validator.effort import Efforts
 from edge.validator.features import CAPTIONS, STILL_SIDE, Features, Field, Plane, squares
 
 Noise = tuple[float, float]
@@ -95,6 +96,7 @@ class Stills:
         self.noise: Noise = (0.0, 0.0)
         self.detail = 0.0
         self.looks = 0
+        self.efforts = Efforts()
 
     @property
     def known_noise(self) -> Noise | None:

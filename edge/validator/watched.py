@@ -1,11 +1,13 @@
 """What the validator knows of one channel, and what follows from a look or an event. Pure: no I/O, no clock."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
 from edge.errors import StopReason
 from edge.events.catalog.validator import RejectReason
+from edge.recordings.coded import CodedPicture
 from edge.validator.features import Picture
 from edge.validator.judge import ChannelJudge, StateUnreadableError
 from edge.validator.rejection import Span, Stretch
@@ -72,9 +74,9 @@ class Watched:
         self._damaged = 0
         self._gaps_ms = (0, 0)
 
-    def look(self, picture: Picture, seen: Seen) -> Reaction:
-        """Judge the picture of a keyframe."""
-        outcome = self.judge.look(picture, seen.taken_ms)
+    def look(self, picture: Picture, seen: Seen, coded: Sequence[CodedPicture] = ()) -> Reaction:
+        """Judge the picture of a keyframe; `coded` are the pictures before it, as far as they are known."""
+        outcome = self.judge.look(picture, seen.taken_ms, coded)
         self.stretch.most_gap_ms = max(self._pace.most_gap_ms, round(_SPARSE * min(self._gaps_ms)))
         self._gaps_ms = (self._gaps_ms[1], seen.taken_ms - self.judged_ms if self.judged_ms else 0)
         self.seen, self.judged_ms, self._damaged = seen, seen.taken_ms, 0

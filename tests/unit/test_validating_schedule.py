@@ -77,7 +77,7 @@ def test_channels_come_and_go():
 
 def keyframes(start_ms, seconds):
     name = SegmentName("lobby", start_ms)
-    return [Keyframe(name, place, 1, start_ms + 1000 * place, VIDEO) for place in range(seconds)]
+    return [Keyframe(name, place, place, 1, start_ms + 1000 * place, VIDEO) for place in range(seconds)]
 
 
 @pytest.fixture

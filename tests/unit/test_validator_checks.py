@@ -8,6 +8,7 @@ from validator_views import Sensor, covered, flat, infrared, view, words
 
 from edge.validator.baseline import LOOKS_TO_KNOW, Light, Likeness, Reference
 from edge.validator.checks import CHECKS, History, check
+from edge.validator.effort import Effort
 from edge.validator.features import Colour, measure
 from edge.validator.stillness import Stillness, Stills, stillness
 from edge.validator.thresholds import Thresholds
@@ -30,6 +31,9 @@ NOISELESS = Stillness(
 )
 """A picture coded anew, of a sensor that gives nothing new."""
 NOISY = {"usual_noise": (1.5, 2.0), "usual_detail": 8.0, "relit": False}
+LESS_NOISE = replace(NOISELESS, noise=(1.2, 1.6))
+ALIVE = {"effort": Effort(900.0, 28.0), "least_effort": Effort(1000.0, 28.0)}
+RESTS = {"effort": Effort(100.0, 28.0), "least_effort": Effort(1000.0, 28.0)}
 KNOWN = History(
     still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
     usual_still=0.0,
@@ -64,6 +68,19 @@ CASES = {
     "noise is gone with the detail": (KNOWN, {}, {"still": replace(NOISELESS, detail=6.0), **NOISY}, None),
     "noise is gone, somebody passes": (KNOWN, {}, {"still": replace(NOISELESS, moved_share=0.05), **NOISY}, None),
     "noise is gone, a lamp was lit": (KNOWN, {}, {"still": NOISELESS, **NOISY, "relit": True}, None),
+    "less noise": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **ALIVE}, None),
+    "less noise, encoder rests": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS}, "frozen"),
+    "less noise, encoder rests, usual effort not known": (
+        KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "least_effort": None}, None,
+    ),
+    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 31.0)}, None),
+    "less noise, encoder rests, somebody passes": (
+        KNOWN, {}, {"still": replace(LESS_NOISE, moved_share=0.05), **NOISY, **RESTS}, None,
+    ),
+    "people left": (KNOWN, {}, {"still": replace(LESS_NOISE, noise=(1.45, 1.9)), **NOISY, **RESTS}, None),
+    "still frozen, coded anew": (
+        KNOWN, {}, {"still": replace(LESS_NOISE, noise=(1.8, 2.4)), **NOISY, **RESTS, "standing": "frozen"}, "frozen",
+    ),
     "bare view covered": (
         KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.9, alike=0.1, known_share=0.25)}, "covered",
     ),

@@ -1,0 +1,83 @@
+"""What the encoder spends on change where it has nothing to refine, and how little that ever was. Pure.
+
+An encoder that keeps a bit rate never rests: of a frozen picture it codes what it left out before, ever finer. Then
+bits flow only while the quantiser falls. A living picture costs bits at a steady quantiser too, as long as the noise of
+its sensor is not all quantised away; where it is, a frozen picture cannot be told from a living one by anybody.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from edge.validator.baseline import LOOKS_TO_KNOW, SLOWEST
+
+LEAST_PICTURES: Final = 6
+_QUANTISER_STEP: Final = 6
+"""So much more halves the bits (ITU-T H.264 and H.265: the step of the quantiser doubles)."""
+_RESTING: Final = 0.25
+"""Quantile of the pictures that tells the rest: what passes through the view is not in all of them."""
+_RISE, _FALL = 0.002, 0.3
+
+
+class Coded(Protocol):
+    """A picture as it was coded."""
+
+    @property
+    def size_bytes(self) -> int: ...  # noqa: D102 - named for what it is
+    @property
+    def is_keyframe(self) -> bool: ...  # noqa: D102
+    @property
+    def quantiser(self) -> int | None: ...  # noqa: D102 - QP of its first slice
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What coding cost between two looks."""
+
+    resting_bytes: float
+    """Of a picture that is not refined, in a quiet moment, were the quantiser 0."""
+    quantiser: float
+    """Mean of the pictures that are not refined."""
+
+
+def effort(pictures: Sequence[Coded]) -> Effort | None:
+    """Measure pictures in coding order; None where too few tell anything."""
+    resting = list(_resting(pictures))
+    if len(resting) < LEAST_PICTURES:
+        return None
+    costs = sorted(size_bytes * 2.0 ** (quantiser / _QUANTISER_STEP) for size_bytes, quantiser in resting)
+    return Effort(costs[int(_RESTING * len(costs))], sum(quantiser for _, quantiser in resting) / len(resting))
+
+
+def _resting(pictures: Sequence[Coded]) -> Iterator[tuple[int, int]]:
+    """Bytes and quantiser of each picture that is coded no finer than one since its keyframe was."""
+    finest: int | None = None
+    for picture in pictures:
+        if picture.is_keyframe:
+            finest = None
+        elif picture.quantiser is not None:
+            if finest is not None and picture.quantiser >= finest:
+                yield picture.size_bytes, picture.quantiser
+            finest = picture.quantiser if finest is None else min(finest, picture.quantiser)
+
+
+class Efforts:
+    """What coding costs on one channel in one light, at the least."""
+
+    def __init__(self) -> None:
+        self.resting_bytes = 0.0
+        self.quantiser = 0.0
+        self.looks = 0
+
+    @property
+    def least(self) -> Effort | None:
+        """About the least that a living picture cost; None while too few were seen."""
+        return Effort(self.resting_bytes, self.quantiser) if self.looks >= LOOKS_TO_KNOW else None
+
+    def learn(self, seen: Effort) -> None:
+        """Take in what it cost up to a valid look."""
+        self.looks += 1
+        first = 1 / self.looks if self.looks <= LOOKS_TO_KNOW else 0.0
+        weight = max(first, _RISE if seen.resting_bytes > self.resting_bytes else _FALL)
+        self.resting_bytes += weight * (seen.resting_bytes - self.resting_bytes)
+        self.quantiser += max(first, SLOWEST) * (seen.quantiser - self.quantiser)
