@@ -7,7 +7,6 @@ this works in a network namespace too.
 import io
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil
 from acceptance_support import stop_mosquitto
+from free_ports import free_port
 
 from edge.clock import SystemClock
 from edge.config import HqLinkConfig
@@ -26,15 +26,6 @@ from edge.mosquitto.site import SiteBroker, mosquitto_program, write_site
 TEMPLATES = Path(__file__).parents[1] / "mosquitto"
 CLOCK = SystemClock()
 _LISTENING = "0A"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 class Keys:
@@ -159,7 +150,7 @@ class Hq(RealMosquitto):
     """HQ's broker; `ports` are that of its own programs (loopback, password) and that of the sites (TLS)."""
 
     def __init__(self, folder: Path, keys: Keys, *, ports: Sequence[int] = (), prefix: Sequence[str] = ()) -> None:
-        programs_port, sites_port = ports or free_ports(2)
+        programs_port, sites_port = ports or (free_port(), free_port())
         super().__init__(folder, (programs_port, sites_port), prefix)
         self.programs_port, self.sites_port = programs_port, sites_port
         me = Owner.present()
@@ -204,7 +195,7 @@ class Site(RealMosquitto):
     ) -> None:
         """`fast`: the bridge tries again within 1 to 2 s and gives a silent line up within 8 s, for tests."""
         self.site = site
-        self.port = port or free_ports(1)[0]
+        self.port = port or free_port()
         super().__init__(folder, (self.port,), prefix)
         me = Owner.present()
         link = None if keys is None else keys.link(site, hq_host, hq_port)

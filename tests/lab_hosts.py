@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from free_ports import free_port
 
 PREFIX = "saksi"
 NETNS = Path("/run/netns")
@@ -214,13 +215,6 @@ def hosts(names: Sequence[str], *, namespaced: bool) -> Iterator[Mapping[str, Ho
         if namespaced:
             for name in made:
                 remove(f"{token}-{name}")
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _name_addresses(namespace: str, count: int) -> None:

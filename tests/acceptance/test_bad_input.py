@@ -11,6 +11,7 @@ import pytest
 import yaml
 from acceptance_support import BROKER_CONFIGURATION, EDGE, Reel, assert_told_one_to_one, printed_watch, until
 from demo_cameras import running_cameras
+from free_ports import free_port
 from recording_site import recording_site
 
 from edge.demo.authentication import Account
@@ -186,6 +187,7 @@ def test_secrets_are_in_no_output_event_log_file_or_process_list(start, tmp_path
             "state_dir": "state",
             "broker": {"port": free_port(), "username": "edge", "password_file": "broker-password"},
             "storage": {"root": "recordings", "segment_s": 1},
+            "web": {"port": free_port()},
             "log": {"level": "debug"},
             "channels": [
                 {"id": "lobby", "url": cameras.urls["lobby"]},
@@ -223,11 +225,6 @@ def test_secrets_are_in_no_output_event_log_file_or_process_list(start, tmp_path
         for needle in (SECRET, wrong, "br0ker-Secret99", "env-Secret55"):
             assert [name for name, data in haystacks.items() if needle.encode() in data] == []
     assert psutil.pid_exists(up.process.pid) is False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def listening(port: int) -> bool:

@@ -29,11 +29,14 @@ from acceptance_support import (
     until,
 )
 from demo_cameras import running_cameras
+from free_ports import free_port
 from recording_site import RecordingSite
 
 from edge.demo.clips import ClipSpec
 from edge.demo.main import CameraSpec
 from edge.up.site import PROCESSES
+
+pytestmark = pytest.mark.alone  # the demo looks for the ports that everybody knows
 
 CLIP = ClipSpec("up", width=160, height=96, fps=15, seconds=4, bitrate=100_000)
 FOUR = {"lobby", "gate", "warehouse", "parking"}
@@ -215,12 +218,8 @@ def copy_of_project(copy: Path) -> Path:
 @pytest.fixture
 def site(tmp_path):
     """Folders and configuration of a site that `edge up` runs."""
-    return RecordingSite(tmp_path / "site", segment_s=1, broker_port=free_port())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    web = {"port": free_port()}  # the usual one may be another site's
+    return RecordingSite(tmp_path / "site", segment_s=1, broker_port=free_port(), extra={"web": web})
 
 
 def start_up(start, site):

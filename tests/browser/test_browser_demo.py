@@ -10,6 +10,8 @@ from acceptance_support import until
 from playwright.sync_api import expect
 from watched_page import broken_pictures, overflow, running_demo
 
+pytestmark = pytest.mark.alone  # the demo looks for the ports that everybody knows
+
 CHANNELS = {"lobby": "Lobby", "gate": "Gate", "warehouse": "Warehouse", "parking": "Parking"}
 SEEN_S = 30
 BACK_S = 60

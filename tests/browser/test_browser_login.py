@@ -1,11 +1,11 @@
 """A site with accounts, many channels and malicious names, in a browser: logging in and out, and nothing of it executed."""
 
 import shutil
-import socket
 
 import pytest
 import yaml
 from argon2 import PasswordHasher
+from free_ports import free_port
 from playwright.sync_api import expect
 from watched_page import overflow, running
 
@@ -18,11 +18,6 @@ NAMES = {
     "rtl": "\u202eybbol\u202c بهو",
     "plain": "Lobby & Gate",
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

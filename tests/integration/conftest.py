@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from acceptance_support import stop_mosquitto
+from free_ports import free_port
 
 CONFIGURATION = Path(__file__).parents[2] / "mosquitto" / "mosquitto.conf"
 
@@ -26,8 +27,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, extra: str = "") -> None:
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         text = CONFIGURATION.read_text()
         text, ports = re.subn(r"(?m)^listener 1883 127\.0\.0\.1$", f"listener {self.port} 127.0.0.1", text)
         text, places = re.subn(r"(?m)^persistence_location .*$", f"persistence_location {folder}/", text)

@@ -9,7 +9,8 @@ import threading
 import pytest
 import yaml
 from acceptance_support import Command, environment, until
-from hq_brokers import CLOCK, TEMPLATES, Hq, Keys, free_ports
+from free_ports import free_port
+from hq_brokers import CLOCK, TEMPLATES, Hq, Keys
 from mqtt_client import ACCEPTED, Client
 
 from edge.mosquitto.probe import answers, handshake_fault
@@ -62,7 +63,7 @@ def test_handshake_is_judged_as_the_bridge_would_find_it(keys, hq, tmp_path):
     """Good, another name, another authority, one who hangs up: and nobody there is no fault of the handshake."""
     good = keys.link("jkt-001", "127.0.0.1", hq.sites_port)
     assert handshake_fault(good) is None
-    assert handshake_fault(good.model_copy(update={"port": free_ports(1)[0]})) is None
+    assert handshake_fault(good.model_copy(update={"port": free_port()})) is None
     named = good.model_copy(update={"host": "127.0.0.2"})
     assert "127.0.0.2" in handshake_fault(named)
     other = Keys(tmp_path / "other", ["jkt-001"]).link("jkt-001", "127.0.0.1", hq.sites_port)
@@ -84,7 +85,7 @@ def break_certificate(hq, tmp_path) -> str:
 
 def looked_after(tmp_path, keys, hq) -> tuple[Command, int]:
     """`edge broker` of a site whose bridge leads to this HQ, and its port."""
-    port = free_ports(1)[0]
+    port = free_port()
     link = {name: str(path) for name, path in keys.files("jkt-001").items()} | {"host": "127.0.0.1", "port": hq.sites_port}
     settings = {
         "site": "jkt-001",
@@ -138,4 +139,4 @@ def test_broker_that_spins_and_does_not_answer_is_ended(tmp_path):
 def test_busy_broker_that_answers_is_left_alone(hq, tmp_path):
     """Load is no fault; its answer, a refusal, is enough."""
     assert answers(hq.programs_port)
-    assert not answers(free_ports(1)[0])
+    assert not answers(free_port())

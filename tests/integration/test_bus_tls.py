@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from acceptance_support import stop_mosquitto
+from free_ports import free_port
 from journal_site import until
 from structlog.testing import capture_logs
 from tls_files import Authority
@@ -24,8 +25,7 @@ class TlsMosquitto:
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         cert_file, key_file = self.authority.sign("broker", hosts=("127.0.0.1",))
         acl = folder / "acl"
         acl.write_text("pattern readwrite cctv/%u/#\n")

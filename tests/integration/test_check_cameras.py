@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from camera_script import IDR, SDP, Peer, camera
 from demo_cameras import running_cameras
+from free_ports import free_port
 
 from edge.check.main import run
 from edge.check.probe import probe
@@ -149,11 +150,6 @@ def test_bad_configuration_exits_with_two(tmp_path, as_json):
     else:
         assert "site_id" in err.getvalue()
         assert out.getvalue() == ""
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 Script = Callable[[Peer], Awaitable[None]]

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from hq_lab import hq_lab
 from lab_backlog import QUEUE, drain
+
+pytestmark = pytest.mark.alone  # how long live events and heartbeats take is measured
 
 
 def test_a_backlog_is_drained_while_live_events_pass_it(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from acceptance_support import until
 from demo_cameras import running_cameras
+from free_ports import free_port
 from hq_lab import Lab, hq_lab
-from lab_hosts import Program, free_port
+from lab_hosts import Program
 from lab_ledger import journal
 
 from edge.demo.clips import ClipSpec

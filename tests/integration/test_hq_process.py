@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from acceptance_support import EDGE, Command, until
+from free_ports import free_port
 from hq_sites import SimulatedSite
 from web_site import PASSWORD, PASSWORD_HASH, TOKEN
 
@@ -19,8 +20,7 @@ class HqProcess:
     """The process, which may be killed and started again on the same port."""
 
     def __init__(self, folder: Path, broker_port: int, **more) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.config = folder / "hq.yaml"
         self.url = f"http://127.0.0.1:{self.port}"

@@ -99,7 +99,8 @@ def test_web_killed_at_random_under_load_ends_with_every_event_once(mosquitto, t
     last = Web(mosquitto.port, tmp_path, url=place.url, partition=place.partition).begin()
     until(lambda: last.holds(recorder.outbox) and last.holds(last.publisher.outbox), 60)
     until(lambda: last.ingest.metrics()["missing"] == 0)
-    assert stored(last.journal) == rows(recorder.outbox) | rows(last.publisher.outbox)
+    # What was missing and came is said afterwards, and has its own way through the broker.
+    until(lambda: stored(last.journal) == rows(recorder.outbox) | rows(last.publisher.outbox))
     assert last.ingest.metrics()["conflicts"] == last.ingest.metrics()["lost"] == 0
     last.end()
     recorder.end()

@@ -179,4 +179,5 @@ def test_a_broker_killed_under_load_costs_no_event(mosquitto, site) -> None:
     until(lambda: web.holds(recorder.outbox) and web.holds(web.publisher.outbox), 60)
     until(lambda: web.ingest.metrics()["missing"] == 0)
     assert web.ingest.metrics()["lost"] == web.ingest.metrics()["conflicts"] == 0
-    assert stored(web.journal) == rows(recorder.outbox) | rows(web.publisher.outbox)
+    # That the last hole was filled is said afterwards, and has its own way through the broker.
+    until(lambda: stored(web.journal) == rows(recorder.outbox) | rows(web.publisher.outbox))

@@ -11,6 +11,7 @@ import av
 import pytest
 from acceptance_support import Reel, assert_told_one_to_one, decode_errors, unix, until
 from demo_cameras import running_cameras
+from free_ports import free_port
 from recording_site import recording_site
 
 from edge.demo.authentication import Account
@@ -87,11 +88,9 @@ def test_cameras_that_give_no_picture_are_named_with_reason_while_the_others_rec
         for name, (fault, _) in BAD.items():
             cameras.fault(name, fault)
         cameras.fault("empty", "empty")
-        with socket.create_server(("127.0.0.1", 0)) as gone:
-            nobody = gone.getsockname()[1]
         others = {
             name: f"rtsp://127.0.0.1:{port}/x"
-            for name, port in [("garbage", garbage), ("web", web), ("nobody", nobody)]
+            for name, port in [("garbage", garbage), ("web", web), ("nobody", free_port())]
         }
         with recording_site(cameras.urls | others, tmp_path / "site", segment_s=2) as site:
             for name in [*BAD, *others]:
@@ -141,12 +140,8 @@ BREAKS = {
 def test_cameras_that_were_lost_are_recorded_again_soon_after_they_answer(tmp_path, requests):
     """Dropped, reset, after a goodbye, stalled, refusing, switched off: each is noticed in time and comes back by itself."""
     specs = [CameraSpec(name, CLIP) for name in [*BREAKS, "locked", "fine"] if name != "lost"]
-    with (
-        socket.create_server(("127.0.0.1", 0)) as probe,
-        running_cameras(specs) as cameras,
-    ):
-        port = probe.getsockname()[1]
-        probe.close()
+    with running_cameras(specs) as cameras:
+        port = free_port()
         lost_url = f"rtsp://127.0.0.1:{port}/lost"
         with recording_site(cameras.urls | {"lost": lost_url}, tmp_path / "site", segment_s=2) as site:
             with running_cameras([CameraSpec("lost", CLIP)], port=port):

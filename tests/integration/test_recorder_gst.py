@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import av
 import pytest
+from free_ports import free_port
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from gst_fixture import gst_cameras
@@ -148,7 +149,7 @@ def test_server_that_dies_and_returns_is_recorded_again(tmp_path):
     """The stop is told, and soon after the server listens again its pictures are on disk."""
     server = ExitStack()
     with server:
-        url = server.enter_context(gst_cameras())["h264"]
+        url = server.enter_context(gst_cameras(free_port()))["h264"]
         with recording_site({"gate": url}, tmp_path) as site:
             site.wait_for("recording_started", "gate")
             server.close()

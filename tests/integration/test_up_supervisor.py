@@ -17,6 +17,8 @@ from edge.retry import Backoff
 from edge.up import supervisor
 from edge.up.supervisor import Program, Supervisor
 
+pytestmark = pytest.mark.alone  # how soon programs are started again is measured, on children of this process
+
 LIVES = "import pathlib, sys, time; open(sys.argv[1], 'a').write(f'{time.monotonic()} {sys.argv[2]}\\n'); "
 SLEEPS = LIVES + "time.sleep(60)"
 DIES = LIVES + "sys.exit(3)"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from acceptance_support import EDGE, Command, until
+from free_ports import free_port
 from retention_site import HOUR_MS, MINUTE_MS, RetentionSite
 from web_site import PASSWORD, PASSWORD_HASH
 
@@ -29,8 +29,7 @@ class Pair:
     """`edge web` and `edge retention` of one site, with accounts, each of which may be away."""
 
     def __init__(self, folder: Path, broker_port: int) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.disk = RetentionSite(folder, folder / "root", clock=SystemClock())
         for role in ROLES:
