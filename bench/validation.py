@@ -191,10 +191,15 @@ def detection(
     return tallies, by_source
 
 
-def short_day(random: np.random.Generator, looks: int) -> Iterator[tuple[str, Sky]]:
+def some_noise(random: np.random.Generator) -> tuple[float, float]:
+    """Of one sensor, in infrared and by day."""
+    return float(random.choice([0.3, 0.5, 1.0, 2.0, 4.0])), float(random.choice([0.5, 1.5, 3.0]))
+
+
+def short_day(random: np.random.Generator, looks: int, noise: tuple[float, float]) -> Iterator[tuple[str, Sky]]:
     """All that happens from midnight to midnight; `looks` is how many the quiet hours are given."""
-    quiet = Sky(light=0.9, infrared=True, people=0, noise=float(random.choice([0.3, 0.5, 1.0, 2.0, 4.0])), moving=False)
-    day = Sky(noise=float(random.choice([0.5, 1.5, 3.0])), people=int(random.integers(0, 6)))
+    quiet = Sky(light=0.9, infrared=True, people=0, noise=noise[0], moving=False)
+    day = Sky(noise=noise[1], people=int(random.integers(0, 6)))
 
     def some(name: str, sky: Sky, count: int) -> Iterator[tuple[str, Sky]]:
         return ((name, sky) for _ in range(count))
@@ -224,6 +229,11 @@ def short_day(random: np.random.Generator, looks: int) -> Iterator[tuple[str, Sk
     yield from some("corridor at night", quiet, looks // 3)
 
 
+def shows_nothing(picture: np.ndarray) -> bool:
+    """Whether all but a hundredth of what the sensor gives is as good as black, its noise averaged out."""
+    return float(np.percentile(cv2.blur(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (9, 9)), 99)) < 20
+
+
 def valid_days(
     sources: dict[str, list[np.ndarray]], days: int, looks: int, seed: int
 ) -> tuple[list[list[object]], dict[str, float]]:
@@ -233,12 +243,14 @@ def valid_days(
     count: Counter = Counter()
     cameras = {name: Camera(views, seed + place) for place, (name, views) in enumerate(sources.items())}
     judges = {name: ChannelJudge(confirm=CONFIRM) for name in sources}
+    noises = {name: some_noise(camera.random) for name, camera in cameras.items()}
     spent_s, at_ms = 0.0, 0
     for number in range(days):
         name = list(sources)[number % len(sources)]
         camera, judge = cameras[name], judges[name]
-        for part, sky in short_day(camera.random, looks):
-            look = camera.look(camera.see(sky))
+        for part, sky in short_day(camera.random, looks, noises[name]):
+            seen = camera.see(sky)
+            look = camera.look(seen)
             began_s = time.thread_time()
             at_ms += EVERY_S * 1000
             outcome = judge.look(look, at_ms)
@@ -247,10 +259,13 @@ def valid_days(
             if outcome.finding:
                 findings[part, outcome.finding.reason] += 1
             if outcome.change and outcome.change.now:
-                alarms[part, outcome.change.now.finding.reason] += 1
-                print(f"!! {name} {part}: {outcome.change.now.finding}")
-    rows = [[part, seen, _listed(findings, part), _listed(alarms, part)] for part, seen in count.items()]
-    total, looks_seen = sum(alarms.values()), sum(count.values())
+                reason = outcome.change.now.finding.reason
+                is_right = reason == "black" and shows_nothing(seen)
+                alarms[part, f"{reason}, rightly" if is_right else reason] += 1
+                print(f"!! {name} {part}: {outcome.change.now.finding}{' rightly' if is_right else ''}")
+    rows = [[part, times, _listed(findings, part), _listed(alarms, part)] for part, times in count.items()]
+    total = sum(times for (_, reason), times in alarms.items() if not reason.endswith("rightly"))
+    looks_seen = sum(count.values())
     return rows, {
         "days": days,
         "looks": looks_seen,

@@ -107,7 +107,7 @@ def _some_film(sources: dict[str, list[np.ndarray]], random: np.random.Generator
     return Film(Camera(views, int(random.integers(2**32))), is_recording=len(views) > 1)
 
 
-Story = Callable[[np.random.Generator, int], Iterator[tuple[str, Sky]]]
+Story = Callable[[np.random.Generator, int, tuple[float, float]], Iterator[tuple[str, Sky]]]
 
 
 def stream_days(
@@ -118,7 +118,8 @@ def stream_days(
     for number in range(days):
         random = np.random.default_rng(seed + number)
         coding, film, judge = some_coding(random), _some_film(sources, random), ChannelJudge()
-        parts = [*story(random, quiet_looks), *_crowds(random)]
+        noise = float(random.choice([0.3, 1, 2, 3]))
+        parts = [*story(random, quiet_looks, (float(random.choice([0.5, 2, 4])), noise)), *_crowds(random, noise)]
         scenes = (film.frames(sky, SHORT_LOOK_FRAMES) for _, sky in parts)
         row = rows[coding.name]
         row[0] += 1
@@ -131,8 +132,8 @@ def stream_days(
     return [[name, *row] for name, row in sorted(rows.items())]
 
 
-def _crowds(random: np.random.Generator) -> Iterator[tuple[str, Sky]]:
-    day = replace(DAY, noise=float(random.choice([0.3, 1, 2, 3])))
+def _crowds(random: np.random.Generator, noise: float) -> Iterator[tuple[str, Sky]]:
+    day = replace(DAY, noise=noise)
     for people in (8, 3):
         yield from (("crowd", replace(day, people=people)) for _ in range(40))
         closed = replace(day, people=0, moving=bool(random.integers(2)))
