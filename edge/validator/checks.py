@@ -75,7 +75,7 @@ class History:
     usual_noise: Noise | None = None
     """About the least noise between two looks while the channel was valid; None until it is known in this light."""
     usual_detail: float = 0.0
-    """Mean step in the squares with detail."""
+    """Mean step in the tenth of the squares that hold most."""
     effort: Effort | None = None
     """What coding cost since the last look; None where that cannot be told."""
     least_effort: Effort | None = None

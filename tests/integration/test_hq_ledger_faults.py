@@ -77,8 +77,7 @@ def test_a_site_broker_killed_with_a_backlog_costs_no_event(lab, site) -> None:
     """It had said "accepted" to all of it, and forgets it: headquarters finds the holes and asks."""
     site.link.cut()
     site.tell_all("append 300")
-    until(lambda: all(len(outbox(path)) > 300 for path in site.outbox_paths()), 30)
-    time.sleep(1)
+    until(lambda: all(cursor(path)[0] > 300 for path in site.outbox_paths()), 60, lab.explain)
     lab.kill_and_start(site.broker)
     held = lab.prove()
     told = [said for said in held.said("events_missing", "hq") if said["source"].startswith("/jkt-001/")]

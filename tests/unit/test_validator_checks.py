@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -184,6 +185,17 @@ def test_noise_of_two_looks_is_measured_apart_from_light_and_movement():
     noisy = stillness(first, second)
     assert 1 < noisy.noise[0] < noisy.noise[1] < 4
     assert noisy.moved_share < 0.02
+
+
+def test_detail_is_lost_to_fog_and_not_to_an_encoder_that_keeps_more_noise():
+    """A smooth room with a few things in it: noise gives squares detail that had none, and takes none away."""
+    room = cv2.GaussianBlur(flat((120, 110, 100)), (0, 0), 3)
+    room[60:90, 40:200] = view(3)[60:90, 40:200]
+    plain, noisy = (measure(Sensor(noise=noise)(room)) for noise in (0.5, 3))
+    foggy = measure(Sensor(noise=0.5)((room * 0.6 + 76).astype(np.uint8)))
+    assert stillness(plain, noisy).squares > 2 * stillness(noisy, plain).squares
+    assert stillness(plain, noisy).detail >= 0.95 * stillness(noisy, plain).detail
+    assert stillness(plain, foggy).detail < 0.8 * stillness(foggy, plain).detail
 
 
 def test_usual_noise_falls_fast_and_rises_slowly():
