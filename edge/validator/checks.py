@@ -33,8 +33,8 @@ _USUAL_TIMES: Final = 2.5
 _ALL_FROZEN: Final = 0.95
 _LEAST_NOISE: Final = 0.05
 _MOST_MOVED: Final = 0.02
-_NOISE_LEFT, _NOISE_STANDING, _DETAIL_KEPT = (0.6, 0.75), (0.8, 0.9), 0.9
-"""Against the usual: noise of a frozen picture at most, likewise once it stands, and its detail at the least."""
+_NOISE_LEFT, _NOISE_AGAIN, _DETAIL_KEPT = (0.6, 0.75), (0.8, 0.9), 0.9
+"""Against the usual: noise of a frozen picture at most, likewise once one was found, and detail at the least."""
 _EFFORT_LEFT, _EFFORT_AGAIN = 0.35, 0.5
 _COARSER: Final = 2.0
 """A quantiser higher than usual by more hides noise, so that little is left to code of a living picture too."""
@@ -74,14 +74,14 @@ class History:
     """About the largest share that was still while the channel was valid; None until it is known in this light."""
     usual_noise: Noise | None = None
     """About the least noise between two looks while the channel was valid; None until it is known in this light."""
-    usual_detail: float = 0.0
-    """Mean step in the tenth of the squares that hold most."""
     effort: Effort | None = None
     """What coding cost since the last look; None where that cannot be told."""
     least_effort: Effort | None = None
     """About the least while the channel was valid, and its usual quantiser; None until it is known in this light."""
     relit: bool = True
-    """Whether the light falls otherwise than before the last look with the usual noise, or that is not known."""
+    """Whether the light falls otherwise than in the last look with the usual noise, or that is not known."""
+    detail_kept: float = 0.0
+    """How strong the strongest detail is, against that look."""
     likeness: Likeness | None = None
     """Against the reference; None while there is none."""
     learned: bool = False
@@ -194,7 +194,7 @@ def _noiseless(still: Stillness, history: History) -> Finding | None:
     """
     if history.usual_noise is None or history.relit or history.moved:
         return None
-    if still.detail < _DETAIL_KEPT * history.usual_detail:
+    if history.detail_kept < _DETAIL_KEPT:
         return None
     most = _most_noise(history)
     if any(_left(still.noise, history.usual_noise, most)):
@@ -205,9 +205,9 @@ def _noiseless(still: Stillness, history: History) -> Finding | None:
 
 def _most_noise(history: History) -> Noise:
     """Two keyframes that were coded at other quantisers differ, of however frozen a picture they are."""
-    if not history.rests:
-        return _NOISE_STANDING if history.standing == "frozen" else _NOISE_LEFT
-    return _RESTING_AGAIN if "frozen" in (history.standing, history.suspected) else _RESTING_LEFT
+    if "frozen" in (history.standing, history.suspected):
+        return _RESTING_AGAIN if history.rests else _NOISE_AGAIN
+    return _RESTING_LEFT if history.rests else _NOISE_LEFT
 
 
 def _left(noise: Noise, usual: Noise, most: Noise) -> Iterator[bool]:

@@ -14,7 +14,7 @@ from edge.validator.checks import SUDDEN_LOOKS, History, check
 from edge.validator.effort import Coded, Effort, effort
 from edge.validator.features import Features, Picture, measure
 from edge.validator.memory import KeptLight, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
-from edge.validator.stillness import Stillness, Stills, stillness
+from edge.validator.stillness import Stillness, Stills, kept_of, stillness
 from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
@@ -102,7 +102,7 @@ class ChannelJudge:
         self._views[infrared].learn(features)
         if still is not None and still.squares:
             self._stills[infrared].learn(still.share, still.same)
-            self._stills[infrared].learn_noise(still.noise, still.detail)
+            self._stills[infrared].learn_noise(still.noise)
             if self._effort is not None:
                 self._stills[infrared].efforts.learn(self._effort)
 
@@ -115,10 +115,10 @@ class ChannelJudge:
             still=None if self._last is None else stillness(self._last, features, stills.overlay),
             usual_still=stills.usual if calm else None,
             usual_noise=stills.known_noise if calm else None,
-            usual_detail=stills.detail,
             effort=self._effort,
             least_effort=stills.efforts.least if calm else None,
             relit=self._noisy is None or relit_by(self._noisy.thumbnail, features.thumbnail) > _RELIT,
+            detail_kept=0.0 if self._noisy is None else kept_of(self._noisy.detail, features.detail),
             likeness=likeness,
             learned=self.learned,
             usual_steepness=reference.steepness if reference.known else None,

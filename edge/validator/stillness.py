@@ -39,8 +39,6 @@ class Stillness:
     """Mean difference within a quiet and a middling square with detail, whatever their brightness did."""
     moved_share: float = 1.0
     """Of the squares with detail, those that became darker or brighter as a whole."""
-    detail: float = 0.0
-    """Mean step in the tenth of the squares that hold most: what a finer encoder keeps of the noise is not in it."""
 
 
 def stillness(last: Features, features: Features, overlay: Field | None = None) -> Stillness | None:
@@ -71,8 +69,15 @@ def stillness(last: Features, features: Features, overlay: Field | None = None) 
         same,
         noise=(float(quiet), float(middling)),
         moved_share=float((moves[counted] > _MOVED_LUMA).mean()),
-        detail=_strongest(features.detail),
     )
+
+
+def kept_of(before: Field, detail: Field) -> float:
+    """How strong the strongest detail is against that of an earlier picture.
+
+    It is the mean step in the tenth of the squares that hold most: noise that a finer encoder keeps is not in it.
+    """
+    return _strongest(detail) / max(_strongest(before), 0.1)
 
 
 def _strongest(detail: Field) -> float:
@@ -99,7 +104,6 @@ class Stills:
         self.usual = 0.0
         self.overlay: Field | None = None
         self.noise: Noise = (0.0, 0.0)
-        self.detail = 0.0
         self.looks = 0
         self.efforts = Efforts()
 
@@ -108,8 +112,8 @@ class Stills:
         """About the least noise of a living picture; None while too few were seen."""
         return self.noise if self.looks >= LOOKS_TO_KNOW else None
 
-    def learn_noise(self, noise: Noise, detail: float) -> None:
-        """Take in how much a valid look differed from the last one in its quiet parts, and how much it shows."""
+    def learn_noise(self, noise: Noise) -> None:
+        """Take in how much a valid look differed from the last one in its quiet parts."""
         self.looks += 1
         first = 1 / self.looks if self.looks <= LOOKS_TO_KNOW else 0.0
         quiet, middling = (
@@ -117,7 +121,6 @@ class Stills:
             for old, new in zip(self.noise, noise, strict=True)
         )
         self.noise = (quiet, middling)
-        self.detail += max(first, SLOWEST) * (detail - self.detail)
 
     def learn(self, share: float, same: Field) -> None:
         """Take in how much of a valid look equalled the last one, and for each small square whether it did."""

@@ -11,7 +11,7 @@ from edge.validator.baseline import LOOKS_TO_KNOW, Light, Likeness, Reference
 from edge.validator.checks import CHECKS, History, check
 from edge.validator.effort import Effort
 from edge.validator.features import Colour, measure
-from edge.validator.stillness import Stillness, Stills, stillness
+from edge.validator.stillness import Stillness, Stills, kept_of, stillness
 from edge.validator.thresholds import Thresholds
 
 LIMITS = Thresholds()
@@ -28,10 +28,10 @@ LIKE = Likeness(
     known_share=0.9,
 )
 NOISELESS = Stillness(
-    300, 0.0, 0.3, np.zeros((2, 2), np.float32), noise=(0.5, 0.7), moved_share=0.0, detail=8.0
+    300, 0.0, 0.3, np.zeros((2, 2), np.float32), noise=(0.5, 0.7), moved_share=0.0
 )
 """A picture coded anew, of a sensor that gives nothing new."""
-NOISY = {"usual_noise": (1.5, 2.0), "usual_detail": 8.0, "relit": False}
+NOISY = {"usual_noise": (1.5, 2.0), "detail_kept": 1.0, "relit": False}
 LESS_NOISE = replace(NOISELESS, noise=(1.2, 1.6))
 ALIVE = {"effort": Effort(900.0, 28.0), "least_effort": Effort(1000.0, 28.0)}
 RESTS = {"effort": Effort(100.0, 28.0), "least_effort": Effort(1000.0, 28.0)}
@@ -66,7 +66,7 @@ CASES = {
     "noise is gone, but as ever": (KNOWN, {}, {"still": NOISELESS, **NOISY, "usual_noise": (0.7, 0.9)}, None),
     "noise is gone, usual noise not known": (KNOWN, {}, {"still": NOISELESS, **NOISY, "usual_noise": None}, None),
     "noise is gone from parts only": (KNOWN, {}, {"still": replace(NOISELESS, noise=(0.0, 1.8)), **NOISY}, None),
-    "noise is gone with the detail": (KNOWN, {}, {"still": replace(NOISELESS, detail=6.0), **NOISY}, None),
+    "noise is gone with the detail": (KNOWN, {}, {"still": NOISELESS, **NOISY, "detail_kept": 0.8}, None),
     "noise is gone, somebody passes": (KNOWN, {}, {"still": replace(NOISELESS, moved_share=0.05), **NOISY}, None),
     "noise is gone, a lamp was lit": (KNOWN, {}, {"still": NOISELESS, **NOISY, "relit": True}, None),
     "less noise": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **ALIVE}, None),
@@ -194,21 +194,21 @@ def test_detail_is_lost_to_fog_and_not_to_an_encoder_that_keeps_more_noise():
     plain, noisy = (measure(Sensor(noise=noise)(room)) for noise in (0.5, 3))
     foggy = measure(Sensor(noise=0.5)((room * 0.6 + 76).astype(np.uint8)))
     assert stillness(plain, noisy).squares > 2 * stillness(noisy, plain).squares
-    assert stillness(plain, noisy).detail >= 0.95 * stillness(noisy, plain).detail
-    assert stillness(plain, foggy).detail < 0.8 * stillness(foggy, plain).detail
+    assert kept_of(plain.detail, noisy.detail) >= 0.95
+    assert kept_of(plain.detail, foggy.detail) < 0.8
 
 
 def test_usual_noise_falls_fast_and_rises_slowly():
     """The quietest hours are what a freeze is held against."""
     stills = Stills()
     for _ in range(LOOKS_TO_KNOW - 1):
-        stills.learn_noise((2.0, 3.0), 8.0)
+        stills.learn_noise((2.0, 3.0))
     assert stills.known_noise is None
     for _ in range(10):
-        stills.learn_noise((1.0, 2.0), 8.0)
+        stills.learn_noise((1.0, 2.0))
     assert stills.known_noise == pytest.approx((1.0, 2.0), abs=0.05)
     for _ in range(50):
-        stills.learn_noise((3.0, 4.0), 8.0)
+        stills.learn_noise((3.0, 4.0))
     assert stills.known_noise[0] < 1.3
 
 
