@@ -230,7 +230,7 @@ def short_day(random: np.random.Generator, looks: int, noise: tuple[float, float
 
 
 def shows_nothing(picture: np.ndarray) -> bool:
-    """Whether the sensor gives next to black, but for a hundredth of the picture without its rim; noise averaged out."""
+    """Whether the sensor gives next to black in all but a hundredth of the picture, its rim and noise left out."""
     rim = HEIGHT // 7
     return float(np.percentile(cv2.blur(cv2.cvtColor(picture[rim:-rim], cv2.COLOR_BGR2GRAY), (9, 9)), 99)) < 20
 
