@@ -36,6 +36,8 @@ _MOST_MOVED: Final = 0.02
 _NOISE_LEFT, _NOISE_AGAIN, _DETAIL_KEPT = (0.6, 0.75), (0.8, 0.9), 0.9
 """Against the usual: noise of a frozen picture at most, likewise once one was found, and detail at the least."""
 _EFFORT_LEFT, _EFFORT_AGAIN = 0.35, 0.5
+_LIVING_EFFORT, _LIVING_SHARE = 0.8, 0.01
+"""Of a picture that stands at a constant quality, those behind a keyframe cost about a thousandth of it."""
 _COARSER: Final = 2.0
 """A quantiser higher than usual by more hides noise, so that little is left to code of a living picture too."""
 _RESTING_LEFT, _RESTING_AGAIN = (0.85, 0.85), (2.0, 2.0)
@@ -107,6 +109,14 @@ class History:
         return finer and now.resting_bytes <= _EFFORT_LEFT * least.resting_bytes
 
     @property
+    def lives(self) -> bool:
+        """Whether the pictures between the looks cost as much as ever: of one that stands they cost next to nothing."""
+        now, least = self.effort, self.least_effort
+        if now is None or now.share < _LIVING_SHARE:
+            return False
+        return least is None or now.resting_bytes >= _LIVING_EFFORT * least.resting_bytes
+
+    @property
     def moved(self) -> bool:
         """Whether something moved since the last look."""
         return self.still is not None and self.still.squares > 0 and self.still.moved_share > _MOST_MOVED
@@ -173,7 +183,7 @@ def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
     much is quantised away, as in a bare corridor at night, some parts of a living picture come out the same.
     """
     still = history.still
-    if still is None or still.squares < _LEAST_SQUARES:
+    if still is None or still.squares < _LEAST_SQUARES or history.lives:
         return None
     if history.standing == "frozen":
         threshold = _STANDING_FROZEN * limits.frozen_share

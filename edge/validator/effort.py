@@ -36,17 +36,25 @@ class Effort:
 
     resting_bytes: float
     """Of a picture that is not refined, in a quiet moment, were the quantiser 0."""
+    share: float
+    """The same against the keyframes, of which there must be one."""
     quantiser: float
     """Mean of the pictures that are not refined."""
 
 
 def effort(pictures: Sequence[Coded]) -> Effort | None:
     """Measure pictures in coding order; None where too few tell anything."""
+    keyframes = [_cost(one.size_bytes, one.quantiser) for one in pictures if one.is_keyframe]
     resting = list(_resting(pictures))
-    if len(resting) < LEAST_PICTURES:
+    if not sum(keyframes) or len(resting) < LEAST_PICTURES:
         return None
-    costs = sorted(size_bytes * 2.0 ** (quantiser / _QUANTISER_STEP) for size_bytes, quantiser in resting)
-    return Effort(costs[int(_RESTING * len(costs))], sum(quantiser for _, quantiser in resting) / len(resting))
+    cost = sorted(_cost(*one) for one in resting)[int(_RESTING * len(resting))]
+    share = cost * len(keyframes) / sum(keyframes)
+    return Effort(cost, share, sum(quantiser for _, quantiser in resting) / len(resting))
+
+
+def _cost(size_bytes: int, quantiser: int | None) -> float:
+    return 0.0 if quantiser is None else float(size_bytes * 2.0 ** (quantiser / _QUANTISER_STEP))
 
 
 def _resting(pictures: Sequence[Coded]) -> Iterator[tuple[int, int]]:
@@ -66,13 +74,14 @@ class Efforts:
 
     def __init__(self) -> None:
         self.resting_bytes = 0.0
+        self.share = 0.0
         self.quantiser = 0.0
         self.looks = 0
 
     @property
     def least(self) -> Effort | None:
         """About the least that a living picture cost; None while too few were seen."""
-        return Effort(self.resting_bytes, self.quantiser) if self.looks >= LOOKS_TO_KNOW else None
+        return Effort(self.resting_bytes, self.share, self.quantiser) if self.looks >= LOOKS_TO_KNOW else None
 
     def learn(self, seen: Effort) -> None:
         """Take in what it cost up to a valid look."""
@@ -80,4 +89,5 @@ class Efforts:
         first = 1 / self.looks if self.looks <= LOOKS_TO_KNOW else 0.0
         weight = max(first, _RISE if seen.resting_bytes > self.resting_bytes else _FALL)
         self.resting_bytes += weight * (seen.resting_bytes - self.resting_bytes)
+        self.share += weight * (seen.share - self.share)
         self.quantiser += max(first, SLOWEST) * (seen.quantiser - self.quantiser)

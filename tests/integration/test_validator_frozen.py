@@ -81,6 +81,14 @@ def test_quiet_after_people_have_left_is_no_freeze(tmp_path, rate):
     assert faults(encoded(tmp_path / "camera.mp4", film(people=FREEZE), **RATES[rate])) == []
 
 
+@pytest.mark.parametrize("rate", RATES)
+def test_scene_that_comes_again_is_no_freeze(tmp_path, rate):
+    """Every look shows the same moment of a loop, but for the clock: in between somebody walks."""
+    loop = [walking(view(3), place * 40) for place in range(EVERY_S * FPS)]
+    pictures = (loop[place % len(loop)] for place in range(END))
+    assert faults(encoded(tmp_path / "camera.mp4", pictures, **RATES[rate])) == []
+
+
 def test_codec_without_known_slices_is_judged_by_its_pictures(tmp_path):
     """A file in a codec that no camera of ours has: what it cost to code is not known, its pictures are."""
     path = tmp_path / "camera.avi"

@@ -33,8 +33,9 @@ NOISELESS = Stillness(
 """A picture coded anew, of a sensor that gives nothing new."""
 NOISY = {"usual_noise": (1.5, 2.0), "detail_kept": 1.0, "relit": False}
 LESS_NOISE = replace(NOISELESS, noise=(1.2, 1.6))
-ALIVE = {"effort": Effort(900.0, 28.0), "least_effort": Effort(1000.0, 28.0)}
-RESTS = {"effort": Effort(100.0, 28.0), "least_effort": Effort(1000.0, 28.0)}
+ALIVE = {"effort": Effort(900.0, 0.09, 28.0), "least_effort": Effort(1000.0, 0.1, 28.0)}
+QUIET = Effort(20.0, 0.001, 30.0)
+RESTS = {"effort": Effort(100.0, 0.01, 28.0), "least_effort": Effort(1000.0, 0.1, 28.0)}
 KNOWN = History(
     still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
     usual_still=0.0,
@@ -69,12 +70,18 @@ CASES = {
     "noise is gone with the detail": (KNOWN, {}, {"still": NOISELESS, **NOISY, "detail_kept": 0.8}, None),
     "noise is gone, somebody passes": (KNOWN, {}, {"still": replace(NOISELESS, moved_share=0.05), **NOISY}, None),
     "noise is gone, a lamp was lit": (KNOWN, {}, {"still": NOISELESS, **NOISY, "relit": True}, None),
+    "the same again, the encoder works as ever": (KNOWN, {}, {"still": still(1.0), **ALIVE}, None),
+    "the same again, the encoder works": (KNOWN, {}, {"still": still(1.0), **ALIVE, "least_effort": None}, None),
+    "the same again, the encoder has always rested": (
+        KNOWN, {}, {"still": still(1.0), "effort": QUIET, "least_effort": QUIET}, "frozen",
+    ),
+    "the same again, the encoder rests": (KNOWN, {}, {"still": still(1.0), **RESTS}, "frozen"),
     "less noise": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **ALIVE}, None),
     "less noise, encoder rests": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS}, "frozen"),
     "less noise, encoder rests, usual effort not known": (
         KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "least_effort": None}, None,
     ),
-    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 31.0)}, None),
+    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 0.01, 31.0)}, None),
     "less noise, encoder rests, somebody passes": (
         KNOWN, {}, {"still": replace(LESS_NOISE, moved_share=0.05), **NOISY, **RESTS}, None,
     ),

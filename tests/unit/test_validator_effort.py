@@ -23,6 +23,7 @@ def test_picture_that_is_only_refined_rests_at_next_to_nothing():
     """Both streams have about the same bit rate; at a steady quantiser only the living one costs anything."""
     still, living = effort(gop(REFINED) * 2), effort(gop(LIVING) * 2)
     assert living.resting_bytes > 30 * still.resting_bytes
+    assert living.share > 0.1 > 0.005 > still.share
     assert living.quantiser == pytest.approx(24.7, abs=0.5)
 
 
@@ -48,9 +49,9 @@ def test_effort_grows_with_the_bytes_and_with_the_step_of_the_quantiser(pictures
         assert coarser.resting_bytes == pytest.approx(2 * found.resting_bytes)
 
 
-@pytest.mark.parametrize("pictures", [[], gop([]), gop(LIVING[:LEAST_PICTURES])])
+@pytest.mark.parametrize("pictures", [[], gop([]), gop(LIVING[:LEAST_PICTURES]), gop(LIVING)[1:], gop(LIVING, key_qp=None)])
 def test_too_few_pictures_tell_nothing(pictures):
-    """Nothing, a keyframe alone, and a beginning."""
+    """Nothing, a keyframe alone, a beginning, and pictures behind a keyframe that is not known."""
     assert effort(pictures) is None
 
 
@@ -59,13 +60,13 @@ def test_least_effort_is_known_after_enough_looks_and_rises_slowly():
     efforts = Efforts()
     for _ in range(LOOKS_TO_KNOW):
         assert efforts.least is None
-        efforts.learn(Effort(1000.0, 28.0))
-    assert efforts.least == Effort(pytest.approx(1000.0), pytest.approx(28.0))
+        efforts.learn(Effort(1000.0, 0.1, 28.0))
+    assert efforts.least == Effort(pytest.approx(1000.0), pytest.approx(0.1), pytest.approx(28.0))
     for _ in range(5):
-        efforts.learn(Effort(400.0, 30.0))
+        efforts.learn(Effort(400.0, 0.04, 30.0))
     assert efforts.least.resting_bytes < 520
     for _ in range(20):
-        efforts.learn(Effort(5000.0, 30.0))
+        efforts.learn(Effort(5000.0, 0.5, 30.0))
     assert efforts.least.resting_bytes < 750
 
 
@@ -73,5 +74,5 @@ def test_efforts_outlive_a_restart():
     """What was put down is taken up."""
     efforts = Efforts()
     for _ in range(LOOKS_TO_KNOW):
-        efforts.learn(Effort(1000.0, 28.0))
+        efforts.learn(Effort(1000.0, 0.1, 28.0))
     assert KeptEfforts.model_validate_json(KeptEfforts.of(efforts).model_dump_json()).efforts().least == efforts.least
