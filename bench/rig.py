@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ def cameras(count: int, clip: ClipSpec) -> Iterator[Load]:
     command = [sys.executable, "-m", "edge.demo", "--count", str(count)]
     command += ["--size", f"{clip.width}x{clip.height}", "--bitrate", str(clip.bitrate), "--fps", str(clip.fps)]
     command += ["--clip-seconds", str(clip.seconds), "--audio", clip.audio, "--codec", clip.codec]
+    command += ["--gop", str(clip.gop_s)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         line = process.stdout.readline()
@@ -72,9 +73,18 @@ def stop(processes: Sequence[subprocess.Popen], signal_number: int = signal.SIGT
 
 @contextmanager
 def recorder(
-    folder: Path, urls: Iterable[str], *, segment_s: int, broker_port: int, audio: bool = False
+    folder: Path,
+    urls: Iterable[str],
+    *,
+    segment_s: int,
+    broker_port: int,
+    audio: bool = False,
+    extra: Mapping[str, object] | None = None,
 ) -> Iterator[subprocess.Popen]:
-    """`edge recorder` of these cameras, with everything it writes in `folder`."""
+    """`edge recorder` of these cameras, with everything it writes in `folder`.
+
+    `extra` are further sections of the configuration, `edge.yaml` there.
+    """
     root, state = folder / "storage", folder / "state"
     root.mkdir(parents=True)
     state.mkdir()
@@ -88,6 +98,7 @@ def recorder(
         "broker": {"host": "127.0.0.1", "port": broker_port},
         "storage": {"root": str(root), "segment_s": segment_s},
         "channels": channels,
+        **(extra or {}),
     }
     configuration = folder / "edge.yaml"
     configuration.write_text(json.dumps(settings), encoding="utf-8")

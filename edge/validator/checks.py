@@ -83,7 +83,7 @@ class History:
     relit: bool = True
     """Whether the light falls otherwise than in the last look with the usual noise, or that is not known."""
     detail_kept: float = 0.0
-    """How strong the strongest detail is, against that look."""
+    """How strong the strongest detail is, against what is usual."""
     likeness: Likeness | None = None
     """Against the reference; None while there is none."""
     learned: bool = False
@@ -133,13 +133,13 @@ Check = Callable[[Features, History, Thresholds], Finding | None]
 
 
 def black(features: Features, history: History, limits: Thresholds) -> Finding | None:
-    """All dark, and nothing to be seen in it."""
+    """All dark, and nothing to be seen in it but captions."""
     limit = limits.black_luma + (_STANDING_LUMA if history.standing == "black" else 0)
-    if max(features.bright_luma, features.captions_luma) >= limit:
+    if max(features.core_luma, features.rim_luma) >= limit:
         return None
-    if features.bright_luma - features.dark_luma > _BLACK_CONTRAST:
+    if features.core_luma - features.dark_luma > _BLACK_CONTRAST:
         return None
-    return Finding("black", features.bright_luma, limit)
+    return Finding("black", features.core_luma, limit)
 
 
 def no_signal(features: Features, history: History, limits: Thresholds) -> Finding | None:

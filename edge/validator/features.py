@@ -24,6 +24,8 @@ STILL_SIDE: Final = 8
 """Points on a side of the small squares that may equal those of the last look."""
 CAPTIONS: Final = 0.15
 """Share of the height at the top and at the bottom where cameras write clock and name, which no fault takes away."""
+RIM: Final = 0.25
+"""Likewise, for captions of several lines or in large letters."""
 DAZZLED_LUMA: Final = 250
 
 _REACH: Final = 6
@@ -63,8 +65,10 @@ class Features:
     """99th percentile of the middle, noise averaged out."""
     dark_luma: float
     """5th percentile likewise."""
-    captions_luma: float
-    """Median of the rows of the captions."""
+    core_luma: float
+    """99th percentile of what no caption reaches, however many lines it has."""
+    rim_luma: float
+    """Median of the rest."""
     high_luma: float
     """95th percentile of all."""
     dazzled_share: float
@@ -93,6 +97,7 @@ def measure(picture: Picture) -> Features:
     scaled = _scaled(picture)
     luma: Plane = np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     top = round(luma.shape[0] * CAPTIONS)
+    rim = round(luma.shape[0] * RIM)
     smooth = np.asarray(cv2.blur(luma, (5, 5)), dtype=np.uint8)
     middle = _histogram(smooth[top:-top])
     every = _histogram(luma)
@@ -102,7 +107,8 @@ def measure(picture: Picture) -> Features:
         thumbnail=np.asarray(cv2.resize(luma, THUMBNAIL, interpolation=cv2.INTER_AREA), dtype=np.float32),
         bright_luma=_percentile(middle, 0.99),
         dark_luma=_percentile(middle, 0.05),
-        captions_luma=_percentile(_histogram(smooth[:top]) + _histogram(smooth[-top:]), 0.5),
+        core_luma=_percentile(_histogram(smooth[rim:-rim]), 0.99),
+        rim_luma=_percentile(_histogram(smooth[:rim]) + _histogram(smooth[-rim:]), 0.5),
         high_luma=_percentile(every, 0.95),
         dazzled_share=float(every[DAZZLED_LUMA:].sum() / every.sum()),
         chroma=_percentile(_histogram(_chroma(scaled[::2, ::2])), 0.98),

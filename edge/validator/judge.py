@@ -14,7 +14,7 @@ from edge.validator.checks import SUDDEN_LOOKS, History, check
 from edge.validator.effort import Coded, Effort, effort
 from edge.validator.features import Features, Picture, measure
 from edge.validator.memory import KeptLight, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
-from edge.validator.stillness import Stillness, Stills, kept_of, stillness
+from edge.validator.stillness import Stillness, Stills, stillness, strongest
 from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
@@ -23,6 +23,7 @@ _NOTHING_LEFT = 0.95
 """In its first night a view is held against that of the day, of which the camera's lamps show little."""
 
 _COMPARED: Final = ("frozen", "no_signal")
+_LEAST_DETAIL: Final = 0.1
 _RELIT: Final = 0.05
 """A lamp that is switched on takes the noise away as a freeze does, but moves the shadows by more than that."""
 
@@ -102,7 +103,7 @@ class ChannelJudge:
         self._views[infrared].learn(features)
         if still is not None and still.squares:
             self._stills[infrared].learn(still.share, still.same)
-            self._stills[infrared].learn_noise(still.noise)
+            self._stills[infrared].learn_noise(still.noise, strongest(features.detail))
             if self._effort is not None:
                 self._stills[infrared].efforts.learn(self._effort)
 
@@ -118,7 +119,7 @@ class ChannelJudge:
             effort=self._effort,
             least_effort=stills.efforts.least if calm else None,
             relit=self._noisy is None or relit_by(self._noisy.thumbnail, features.thumbnail) > _RELIT,
-            detail_kept=0.0 if self._noisy is None else kept_of(self._noisy.detail, features.detail),
+            detail_kept=strongest(features.detail) / max(stills.detail, _LEAST_DETAIL),
             likeness=likeness,
             learned=self.learned,
             usual_steepness=reference.steepness if reference.known else None,

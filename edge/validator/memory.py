@@ -129,6 +129,7 @@ class KeptStills(Kept):
     rows: Annotated[int, Field(ge=0, le=_MOST_SQUARES)]
     overlay: Annotated[str, Field(max_length=2 * _MOST_SQUARES)]
     noise: tuple[Luma, Luma] = (0.0, 0.0)
+    detail: Luma = 0.0
     looks: Count = 0
     efforts: KeptEfforts = KeptEfforts()
 
@@ -149,6 +150,7 @@ class KeptStills(Kept):
             rows=overlay.shape[0],
             overlay=_text(overlay * _ONES),
             noise=stills.noise,
+            detail=stills.detail,
             looks=stills.looks,
             efforts=KeptEfforts.of(stills.efforts),
         )
@@ -156,7 +158,7 @@ class KeptStills(Kept):
     def stills(self) -> Stills:
         """Take it up again."""
         one = Stills()
-        one.usual, one.noise, one.looks = self.usual, self.noise, self.looks
+        one.usual, one.noise, one.detail, one.looks = self.usual, self.noise, self.detail, self.looks
         one.efforts = self.efforts.efforts()
         if self.rows and self.overlay and not len(_bytes(self.overlay)) % self.rows:
             one.overlay = np.asarray(_plane(self.overlay, self.rows) / _ONES, dtype=np.float32)

@@ -72,15 +72,8 @@ def stillness(last: Features, features: Features, overlay: Field | None = None) 
     )
 
 
-def kept_of(before: Field, detail: Field) -> float:
-    """How strong the strongest detail is against that of an earlier picture.
-
-    It is the mean step in the tenth of the squares that hold most: noise that a finer encoder keeps is not in it.
-    """
-    return _strongest(detail) / max(_strongest(before), 0.1)
-
-
-def _strongest(detail: Field) -> float:
+def strongest(detail: Field) -> float:
+    """Mean step in the tenth of the squares that hold most detail: noise that a finer encoder keeps is not in it."""
     first = detail.size * 9 // 10
     return float(np.partition(detail, first, axis=None)[first:].mean())
 
@@ -104,6 +97,7 @@ class Stills:
         self.usual = 0.0
         self.overlay: Field | None = None
         self.noise: Noise = (0.0, 0.0)
+        self.detail = 0.0
         self.looks = 0
         self.efforts = Efforts()
 
@@ -112,8 +106,8 @@ class Stills:
         """About the least noise of a living picture; None while too few were seen."""
         return self.noise if self.looks >= LOOKS_TO_KNOW else None
 
-    def learn_noise(self, noise: Noise) -> None:
-        """Take in how much a valid look differed from the last one in its quiet parts."""
+    def learn_noise(self, noise: Noise, detail: float) -> None:
+        """Take in how much a valid look differed from the last one in its quiet parts, and how much it shows."""
         self.looks += 1
         first = 1 / self.looks if self.looks <= LOOKS_TO_KNOW else 0.0
         quiet, middling = (
@@ -121,6 +115,7 @@ class Stills:
             for old, new in zip(self.noise, noise, strict=True)
         )
         self.noise = (quiet, middling)
+        self.detail += max(first, SLOWEST) * (detail - self.detail)
 
     def learn(self, share: float, same: Field) -> None:
         """Take in how much of a valid look equalled the last one, and for each small square whether it did."""

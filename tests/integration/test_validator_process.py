@@ -18,7 +18,7 @@ def cameras(*names, **more):
 
 
 REASONS = {
-    "black": {"black", "no_signal"},  # words on black may be a screen that some recorder draws
+    "black": {"black"},
     "no_signal": {"no_signal"},
     "covered": {"covered"},
     "blurred": {"blurred"},

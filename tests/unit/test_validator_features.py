@@ -22,7 +22,7 @@ def test_any_picture_is_measured(picture):
     features = measure(picture)
     assert features.luma.shape[1] == WIDTH
     assert features.shape == picture.shape[:2]
-    for luma in (features.bright_luma, features.dark_luma, features.captions_luma, features.high_luma):
+    for luma in (features.bright_luma, features.dark_luma, features.core_luma, features.rim_luma, features.high_luma):
         assert 0 <= luma <= 255
     assert features.dark_luma <= features.bright_luma
     assert 0 <= features.dazzled_share <= 1
