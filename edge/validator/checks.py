@@ -17,6 +17,8 @@ from edge.validator.verdict import Finding, Reason
 _BLACK_CONTRAST: Final = 12.0
 """A dark scene has more than that between its dark and its bright parts, and stays valid."""
 
+_WRITTEN_LUMA: Final = 64.0
+
 _PURE_SPREAD: Final = 1.6
 _VIVID_CHROMA: Final = 40.0
 _GREY_LUMA: Final = (24.0, 235.0)
@@ -135,11 +137,13 @@ Check = Callable[[Features, History, Thresholds], Finding | None]
 def black(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """All dark, and nothing to be seen in it but captions."""
     limit = limits.black_luma + (_STANDING_LUMA if history.standing == "black" else 0)
-    if max(features.core_luma, features.rim_luma) >= limit:
+    # What is written there is bright; a dim scene is not.
+    bright_luma = features.core_luma if features.written_luma >= _WRITTEN_LUMA else features.bright_luma
+    if max(bright_luma, features.rim_luma) >= limit:
         return None
-    if features.core_luma - features.dark_luma > _BLACK_CONTRAST:
+    if bright_luma - features.dark_luma > _BLACK_CONTRAST:
         return None
-    return Finding("black", features.core_luma, limit)
+    return Finding("black", bright_luma, limit)
 
 
 def no_signal(features: Features, history: History, limits: Thresholds) -> Finding | None:

@@ -67,6 +67,8 @@ class Features:
     """5th percentile likewise."""
     core_luma: float
     """99th percentile of what no caption reaches, however many lines it has."""
+    written_luma: float
+    """Likewise of the rows between that and those of the captions, where the last of many lines may stand."""
     rim_luma: float
     """Median of the rest."""
     high_luma: float
@@ -108,6 +110,7 @@ def measure(picture: Picture) -> Features:
         bright_luma=_percentile(middle, 0.99),
         dark_luma=_percentile(middle, 0.05),
         core_luma=_percentile(_histogram(smooth[rim:-rim]), 0.99),
+        written_luma=_percentile(_histogram(smooth[top:rim]) + _histogram(smooth[-rim:-top]), 0.99),
         rim_luma=_percentile(_histogram(smooth[:rim]) + _histogram(smooth[-rim:]), 0.5),
         high_luma=_percentile(every, 0.95),
         dazzled_share=float(every[DAZZLED_LUMA:].sum() / every.sum()),

@@ -16,6 +16,7 @@ from edge.validator.thresholds import Thresholds
 
 LIMITS = Thresholds()
 GOOD = measure(view())
+DARK = {"bright_luma": 12.0, "core_luma": 12.0, "written_luma": 12.0, "dark_luma": 5.0, "rim_luma": 8.0}
 LIKE = Likeness(
     lost_share=0.0,
     changed_share=0.0,
@@ -128,9 +129,11 @@ CASES = {
         KNOWN, {"colours": (Colour(0.95, 1, 0, 0.5),)}, {"still": still(0.0, points_share=0.8)}, None,
     ),
     "bars": (KNOWN, {"colours": tuple(Colour(0.14, 100, 150, 1) for _ in range(6))}, {}, "no_signal"),
-    "dark": (KNOWN, {"core_luma": 12.0, "dark_luma": 5.0, "rim_luma": 8.0}, {}, "black"),
-    "dark with something in it": (KNOWN, {"core_luma": 19.0, "dark_luma": 2.0, "rim_luma": 8.0}, {}, None),
-    "dark middle, bright rim": (KNOWN, {"core_luma": 12.0, "dark_luma": 5.0, "rim_luma": 80.0}, {}, None),
+    "dark": (KNOWN, {**DARK}, {}, "black"),
+    "dark with something in it": (KNOWN, {**DARK, "bright_luma": 19.0, "dark_luma": 2.0}, {}, None),
+    "dark middle, bright rim": (KNOWN, {**DARK, "rim_luma": 80.0}, {}, None),
+    "dark with a second line": (KNOWN, {**DARK, "bright_luma": 120.0, "written_luma": 140.0}, {}, "black"),
+    "dim above the middle": (KNOWN, {**DARK, "bright_luma": 26.0, "written_luma": 30.0}, {}, None),
 }  # fmt: skip
 
 
