@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 import yaml
 from demo_cameras import running_cameras
 from retention_site import small_disk
@@ -34,6 +35,7 @@ def events(state_dir: Path, process: str) -> list[tuple[str, str | None, dict]]:
     return [(one["type"].split(".")[1], one.get("subject"), one["data"]) for one in messages]
 
 
+@pytest.mark.alone  # how long a disk may stay below its limit is bounded
 def test_eight_channels_fill_a_small_disk_many_times_over(tmp_path: Path, mosquitto):
     """Never below the limit for more than a measure; receipts add up exactly to what is gone; recording has no gap."""
     clip = ClipSpec("retention", width=320, height=240, fps=15, seconds=4, bitrate=2_000_000)
