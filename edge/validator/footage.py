@@ -41,6 +41,8 @@ class Footage:
         self.shown = 0
         self.damaged = 0
         """Keyframes that could not be decoded whole."""
+        self.length_ms = 0
+        """How far it was read."""
 
     def looks(self, every_s: float, *, from_s: float = 0.0) -> Iterator[FileLook]:
         """Keyframes `every_s` apart; raises UnreadableError."""
@@ -61,10 +63,13 @@ class Footage:
         start = stream.start_time or 0
         next_s = from_s
         for packet in container.demux(stream):
+            at_s = 0.0
+            if packet.pts is not None and stream.time_base is not None:
+                at_s = float((packet.pts - start) * stream.time_base)
+                self.length_ms = max(self.length_ms, round(at_s * _MS))
             if not packet.is_keyframe or packet.pts is None:
                 packets.add(packet)
                 continue
-            at_s = float((packet.pts - start) * stream.time_base) if stream.time_base is not None else 0.0
             picture = self._decoded(stream, packet) if at_s >= next_s else None
             if picture is not None:
                 next_s = at_s + every_s

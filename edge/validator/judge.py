@@ -94,6 +94,10 @@ class ChannelJudge:
         self._last, self._last_finding = features, finding
         return Outcome(finding, change)
 
+    def resume(self) -> None:
+        """Some time was not recorded: the next picture is not held against the last one."""
+        self._last = self._noisy = None
+
     def _forget_noise(self) -> None:
         """Learn it anew: the camera was set to another size, or seemed frozen by its noise and yet something moved."""
         for stills in self._stills.values():

@@ -123,10 +123,13 @@ def judge(name: str, files: Sequence[Path], every_s: float, confirm: int, limits
     judged = Recording(name, len(files), is_dated=_start_ms(files[0]) is not None)
     looking = ChannelJudge(limits, confirm=confirm)
     next_ms: int | None = None
+    end_ms: int | None = None
     for file in files:
         start_ms = _start_ms(file) or 0
+        if end_ms is not None and start_ms - end_ms > every_s * 1000:
+            looking.resume()
+        footage = Footage(file)
         try:
-            footage = Footage(file)
             for look in footage.looks(every_s, from_s=_wait_s(next_ms, start_ms)):
                 at_ms = start_ms + look.at_ms
                 next_ms = at_ms + round(every_s * 1000)
@@ -135,6 +138,7 @@ def judge(name: str, files: Sequence[Path], every_s: float, confirm: int, limits
                 judged.unreadable.append(f"{file}: none of its keyframes can be decoded")
         except UnreadableError as error:
             judged.unreadable.append(f"{file}: {error}")
+        end_ms = start_ms + footage.length_ms
     judged.learned = looking.learned
     return judged
 

@@ -92,3 +92,13 @@ def test_folder_without_recordings_ends_with_status_2(tmp_path):
     out = io.StringIO()
     assert run([tmp_path], json=False, out=out) == 2
     assert "nothing to judge" in out.getvalue()
+
+
+@pytest.mark.parametrize(("apart_s", "reasons"), [(1, ["frozen"]), (60, [])])
+def test_pictures_of_a_camera_that_started_anew_are_not_held_against_those_before(tmp_path, apart_s, reasons):
+    """A test camera shows the same from each start on; what follows at once shows the same because it stands still."""
+    for place in range(8):
+        SegmentFile(tmp_path, "lobby", START_MS + place * apart_s * 1000, CLIP).grow(1).finish()
+    _, (one,) = judged(tmp_path)
+    assert one["looks"] == 8
+    assert [fault["reason"] for fault in one["faults"]] == reasons
