@@ -11,6 +11,7 @@ from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
 from edge.validator.effort import Effort
 from edge.validator.features import FLAT_SPREAD, Colour, Features
+from edge.validator.lull import TOO_STILL
 from edge.validator.stillness import Noise, Stillness
 from edge.validator.verdict import Finding, Reason
 
@@ -86,6 +87,8 @@ class History:
     """Whether the light falls otherwise than in the last look with the usual noise, or that is not known."""
     detail_kept: float = 0.0
     """How strong the strongest detail is, against what is usual."""
+    lull: float = 0.0
+    """How much longer nothing has happened than ever before: 0.5 when twice as long."""
     likeness: Likeness | None = None
     """Against the reference; None while there is none."""
     learned: bool = False
@@ -261,13 +264,18 @@ def blurred(features: Features, history: History, limits: Thresholds) -> Finding
     return Finding("blurred", ratio, limit)
 
 
+def unchanged(_: Features, history: History, __: Thresholds) -> Finding | None:
+    """However alive it looks: nothing has happened in it for far longer than ever."""
+    return Finding("frozen", history.lull, TOO_STILL) if history.lull >= TOO_STILL else None
+
+
 def _in_bad_light(features: Features, likeness: Likeness) -> bool:
     """The lights went out, or something shines into the lens."""
     dark = likeness.brightness < _LIGHTS_OUT and features.high_luma < _LIGHTS_OUT_LUMA
     return dark or likeness.dazzled_share > _DAZZLED_SHARE
 
 
-CHECKS: Final[tuple[Check, ...]] = (black, no_signal, frozen, covered, blurred)
+CHECKS: Final[tuple[Check, ...]] = (black, no_signal, frozen, covered, blurred, unchanged)
 """The first that finds something is right: what is black is also still, and what is covered has no edges."""
 
 

@@ -13,7 +13,8 @@ from edge.validator.baseline import Light, Likeness, Views, relit_by
 from edge.validator.checks import SUDDEN_LOOKS, History, check
 from edge.validator.effort import Coded, Effort, effort
 from edge.validator.features import Features, Picture, measure
-from edge.validator.memory import KeptLight, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
+from edge.validator.lull import Lull
+from edge.validator.memory import KeptLight, KeptLull, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
 from edge.validator.stillness import Stillness, Stills, stillness, strongest
 from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 
@@ -47,6 +48,7 @@ class ChannelJudge:
         self._views = {False: Views(), True: Views()}  # by day, in infrared
         self._stills = {False: Stills(), True: Stills()}
         self._light = Light()
+        self._lull = Lull()
         self._effort: Effort | None = None
         self._last: Features | None = None
         self._last_finding: Finding | None = None
@@ -66,7 +68,7 @@ class ChannelJudge:
     def look(self, picture: Picture, at_ms: int, coded: Sequence[Coded] = ()) -> Outcome:
         """Judge the next picture, which is of another moment than the last one.
 
-        `at_ms` (UTC) is only handed on, so it may step. `coded` are the pictures from the last one up to this one, as
+        `at_ms` (UTC) may step. `coded` are the pictures from the last one up to this one, as
         they were coded, as far as that is known. Raises ValueError for an array that is no picture.
         """
         features = measure(picture)
@@ -77,12 +79,15 @@ class ChannelJudge:
         infrared = self._light.see(features)
         if infrared != before:
             self._light.changed()
+        self._lull.look(features.thumbnail, at_ms)
         history = self._history(features, infrared)
         finding = check(features, history, self._limits)
         if finding is None and self._last is None and history.standing in _COMPARED:
             self._last = features
             return Outcome(None, None, tells=False)
         change = self._hysteresis.look(at_ms, finding)
+        if self.verdict is not None:
+            self._lull.doubt()
         if finding is None and self.verdict is None:
             self._light.learn(features)
             if infrared is not None:
@@ -123,6 +128,7 @@ class ChannelJudge:
             effort=self._effort,
             least_effort=stills.efforts.least if calm else None,
             relit=self._noisy is None or relit_by(self._noisy.thumbnail, features.thumbnail) > _RELIT,
+            lull=self._lull.stillness,
             detail_kept=strongest(features.detail) / max(stills.detail, _LEAST_DETAIL),
             likeness=likeness,
             learned=self.learned,
@@ -170,6 +176,7 @@ class ChannelJudge:
             day_stills=KeptStills.of(self._stills[False]),
             infrared_stills=KeptStills.of(self._stills[True]),
             light=KeptLight.of(self._light),
+            lull=KeptLull.of(self._lull),
             clear_looks_ago=self._clear_looks_ago,
         ).dump()
 
@@ -180,7 +187,7 @@ class ChannelJudge:
         judge = cls(thresholds, confirm=confirm)
         judge._views = {False: memory.day.views(), True: memory.infrared.views()}
         judge._stills = {False: memory.day_stills.stills(), True: memory.infrared_stills.stills()}
-        judge._light = memory.light.light()
+        judge._light, judge._lull = memory.light.light(), memory.lull.lull()
         judge._clear_looks_ago = memory.clear_looks_ago
         kept = memory.verdict
         if kept is not None:

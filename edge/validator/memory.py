@@ -11,6 +11,7 @@ from edge.errors import SaksiError
 from edge.validator.baseline import Light, Reference, Views
 from edge.validator.effort import Efforts
 from edge.validator.features import THUMBNAIL
+from edge.validator.lull import CELLS, Lull
 from edge.validator.stillness import Stills
 from edge.validator.verdict import Reason
 
@@ -21,6 +22,7 @@ _ONES: Final = 255
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Luma = Annotated[float, Field(ge=0, le=255)]
+Seconds = Annotated[float, Field(ge=0, le=2**53)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -57,9 +59,7 @@ class KeptReference(Kept):
     @field_validator("thumbnail")
     @classmethod
     def _whole(cls, text: str | None) -> str | None:
-        if text is not None and len(_bytes(text)) != THUMBNAIL[0] * THUMBNAIL[1]:
-            raise ValueError("of another size")
-        return text
+        return _of_size(text, THUMBNAIL)
 
     @classmethod
     def of(cls, reference: Reference) -> Self:
@@ -184,6 +184,41 @@ class KeptLight(Kept):
         return one
 
 
+class KeptLull(Kept):
+    """How long nothing has happened."""
+
+    cells: str | None = None
+    lasted_s: Seconds = 0.0
+    longest_s: Seconds = 0.0
+    watched_s: Seconds = 0.0
+    teaches: bool = True
+
+    @field_validator("cells")
+    @classmethod
+    def _whole(cls, text: str | None) -> str | None:
+        return _of_size(text, CELLS)
+
+    @classmethod
+    def of(cls, lull: Lull) -> Self:
+        """Put it down."""
+        cells = None if lull.cells is None else _text(lull.cells)
+        return cls(
+            cells=cells,
+            lasted_s=lull.lasted_s,
+            longest_s=lull.longest_s,
+            watched_s=lull.watched_s,
+            teaches=lull.teaches,
+        )
+
+    def lull(self) -> Lull:
+        """Take it up again."""
+        one = Lull()
+        one.cells = None if self.cells is None else _plane(self.cells, CELLS[1])
+        one.lasted_s, one.longest_s, one.watched_s = self.lasted_s, self.longest_s, self.watched_s
+        one.teaches = self.teaches
+        return one
+
+
 class Memory(Kept):
     """All that is kept of one channel."""
 
@@ -194,6 +229,7 @@ class Memory(Kept):
     day_stills: KeptStills
     infrared_stills: KeptStills
     light: KeptLight
+    lull: KeptLull = KeptLull()
     clear_looks_ago: Count
 
     def dump(self) -> bytes:
@@ -213,6 +249,12 @@ class Memory(Kept):
 
 def _text(field: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> str:
     return b64encode(np.clip(np.rint(field), 0, _ONES).astype(np.uint8).tobytes()).decode()
+
+
+def _of_size(text: str | None, size: tuple[int, int]) -> str | None:
+    if text is not None and len(_bytes(text)) != size[0] * size[1]:
+        raise ValueError("of another size")
+    return text
 
 
 def _bytes(text: str) -> bytes:

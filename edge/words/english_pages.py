@@ -97,7 +97,7 @@ PAGES: Final[dict[str, str]] = {
     "page.more_judged": "Earlier ones",
     "verdict.black": "Brightness {measured} of 255; black below {threshold}",
     "verdict.no_signal": "{measured} of it in one colour or in bars; no signal from {threshold} on",
-    "verdict.frozen": "{measured} of it stood still to the last bit; frozen from {threshold} on",
+    "verdict.frozen": "Stillness {measured}; frozen from {threshold} on",
     "verdict.covered": "{measured} of its known detail gone; covered from {threshold} on",
     "verdict.blurred": "Edges {measured} as sharp as usual; blurred below {threshold}",
     "verdict.measured": "Measured {measured}, limit {threshold}",

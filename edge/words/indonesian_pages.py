@@ -97,7 +97,7 @@ PAGES: Final[dict[str, str]] = {
     "page.more_judged": "Yang sebelumnya",
     "verdict.black": "Kecerahan {measured} dari 255; hitam di bawah {threshold}",
     "verdict.no_signal": "{measured} satu warna atau bergaris warna; tanpa sinyal mulai {threshold}",
-    "verdict.frozen": "{measured} sama persis dengan sebelumnya; membeku mulai {threshold}",
+    "verdict.frozen": "Diam {measured}; membeku mulai {threshold}",
     "verdict.covered": "{measured} dari detail yang dikenal hilang; tertutup mulai {threshold}",
     "verdict.blurred": "Ketajaman tepi {measured} dari biasanya; buram di bawah {threshold}",
     "verdict.measured": "Terukur {measured}, batas {threshold}",

@@ -22,7 +22,7 @@ def get(running, path="/", **headers):
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """One site of every story, and one that is well."""
-    fleet = MadeUpFleet(ahead_ms=300_000)
+    fleet = MadeUpFleet(ahead_ms=3_600_000)
     for story in (*STORIES, "unheard"):
         fleet.add(f"site-{story.replace('_', '-')}", story=story)
     fleet.beat_all()

@@ -119,7 +119,7 @@ def test_rows_are_bounded_and_the_rest_is_named(tmp_path):
     [
         ("black", 3.14, 20.0, "Brightness 3.1 of 255; black below 20"),
         ("no_signal", 0.97, 0.75, "97 % of it in one colour or in bars; no signal from 75 % on"),
-        ("frozen", 0.95, 0.18, "95 % of it stood still to the last bit; frozen from 18 % on"),
+        ("frozen", 0.95, 0.18, "Stillness 95 %; frozen from 18 % on"),
         ("covered", 0.5, 0.42, "50 % of its known detail gone; covered from 42 % on"),
         ("blurred", 0.314, 0.55, "Edges 31.4 % as sharp as usual; blurred below 55 %"),
         ("no_video", 1.5, 2.0, "Measured 1.5, limit 2"),
