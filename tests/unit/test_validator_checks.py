@@ -134,6 +134,8 @@ CASES = {
     "dark middle, bright rim": (KNOWN, {**DARK, "rim_luma": 80.0}, {}, None),
     "dark with a second line": (KNOWN, {**DARK, "bright_luma": 120.0, "written_luma": 140.0}, {}, "black"),
     "dim above the middle": (KNOWN, {**DARK, "bright_luma": 26.0, "written_luma": 30.0}, {}, None),
+    "nothing happened, three times as long as ever": (KNOWN, {}, {"lull": 0.67}, "frozen"),
+    "nothing happened, twice as long as ever": (KNOWN, {}, {"lull": 0.5}, None),
 }  # fmt: skip
 
 
@@ -157,7 +159,7 @@ def test_first_check_that_finds_something_is_right():
     dark = measure(flat(5))
     history = replace(KNOWN, still=still(1.0), likeness=replace(LIKE, lost_share=1.0, alike=0.0))
     assert check(dark, history, LIMITS).reason == "black"
-    assert [one.__name__ for one in CHECKS] == ["black", "no_signal", "frozen", "covered", "blurred"]
+    assert [one.__name__ for one in CHECKS] == ["black", "no_signal", "frozen", "covered", "blurred", "unchanged"]
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
