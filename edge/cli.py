@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from edge import cli_demo, cli_keys
-from edge.cli_demo import BrokerOption
+from edge import cli_demo, cli_footage, cli_keys
+from edge.cli_options import DEFAULT_CONFIG, BrokerOption, ConfigOption, JsonOption
 from edge.errors import NoAnswer, OutboxLocked, SaksiError
 
 USAGE = 2
@@ -25,14 +25,9 @@ app = typer.Typer(
 app.add_typer(cli_demo.demo_app, name="demo")
 cli_keys.add_to(app)
 
-ConfigOption = Annotated[
-    Path, typer.Option("--config", envvar="EDGE_CONFIG", help="Configuration of the site.", metavar="FILE")
-]
 HqConfigOption = Annotated[
     Path, typer.Option("--config", envvar="EDGE_HQ_CONFIG", help="Configuration of headquarters.", metavar="FILE")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document (a line an event) for machines.")]
-DEFAULT_CONFIG = Path("edge.yaml")
 DEFAULT_HQ_CONFIG = Path("hq.yaml")
 
 
@@ -161,116 +156,7 @@ def events(
     _leave(run(config, json=json, out=sys.stdout, types=event_type or [], channels=channel or []))
 
 
-@app.command()
-def protect(
-    channel: Annotated[str, typer.Argument(help="The channel, e.g. lobby.")],
-    start: Annotated[
-        str, typer.Argument(metavar="FROM", help="Local time of the site: 2026-11-20T08:00, or with its offset.")
-    ],
-    end: Annotated[str, typer.Argument(metavar="TO", help="As FROM.")],
-    note: Annotated[str, typer.Option("--note", help="Why, for whoever finds it in a year.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Keep footage from deletion, whatever its age and however full the disk."""
-    from edge.retention.commands import protect as run
-
-    _leave(run(config, channel, start, end, note, sys.stdout))
-
-
-@app.command()
-def unprotect(
-    protection: Annotated[str, typer.Argument(metavar="ID", help="As edge protected shows it.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Let protected footage be deleted like any other again."""
-    from edge.retention.commands import unprotect as run
-
-    _leave(run(config, protection, sys.stdout))
-
-
-@app.command()
-def protected(
-    config: ConfigOption = DEFAULT_CONFIG,
-    *,
-    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """List the footage that is kept from deletion."""
-    from edge.retention.commands import protected as run
-
-    _leave(run(config, channel, sys.stdout, json=json))
-
-
-@app.command()
-def verify(
-    config: ConfigOption = DEFAULT_CONFIG,
-    *,
-    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel.")] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="Local time of the site: 2026-11-20T08:00, or with its offset."),
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="As --from.")] = None,
-    sample: Annotated[
-        int | None, typer.Option("--sample", metavar="N", help="Only N segments at random, decoding them too.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Hold the recordings on the disk against what was announced of them; exit status 1 if anything is off."""
-    from edge.verify.main import Wish, run
-
-    _leave(run(config, Wish(channel, start, end, sample), json=json, out=sys.stdout))
-
-
-@app.command()
-def audit(
-    start: Annotated[
-        str,
-        typer.Option("--from", metavar="TIME", help="Local time of the site: 2026-11-20T08:00, or with its offset."),
-    ],
-    end: Annotated[str, typer.Option("--to", metavar="TIME", help="As --from.")],
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            envvar=["EDGE_CONFIG", "EDGE_HQ_CONFIG"],
-            help="edge.yaml at the site, hq.yaml at headquarters.",
-            metavar="FILE",
-        ),
-    ] = None,
-    *,
-    site: Annotated[str | None, typer.Option("--site", help="The site; at a site itself it need not be said.")] = None,
-    channel: Annotated[list[str] | None, typer.Option("--channel", help="Only this channel; repeatable.")] = None,
-    verify_files: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="At the site: hold the files against their hashes too.")
-    ] = True,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the statement as FILE.md and FILE.json.")
-    ] = None,
-    compare: Annotated[
-        Path | None, typer.Option("--compare", metavar="FILE", help="The JSON of another audit, e.g. of headquarters.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """State what became of every second and every event of a range; exit status 1 if anything is off or unknown."""
-    from edge.audit.main import Wish, run
-
-    wish = Wish(start, end, site, tuple(channel or ()), verify=verify_files, out=out, compare=compare)
-    _leave(run(config, wish, json=json, out=sys.stdout))
-
-
-@app.command()
-def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Recordings, or folders of them.", metavar="FILE-OR-FOLDER...")],
-    *,
-    json: JsonOption = False,
-    every_s: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")] = 10.0,
-    confirm: Annotated[int, typer.Option(min=1, max=100, help="Looks in a row that must agree.")] = 3,
-) -> None:
-    """Judge recordings that lie in files: exit 1 if a picture is at fault."""
-    from edge.validator.offline import run
-
-    _leave(run(paths, json=json, out=sys.stdout, every_s=every_s, confirm=confirm))
+cli_footage.add_to(app)  # edge --help lists the commands in the order in which they are added
 
 
 @app.command("schemas")

@@ -8,14 +8,10 @@ from typing import Annotated
 
 import typer
 
+from edge.cli_options import BrokerOption
+
 demo_app = typer.Typer(help="A site to try out, with simulated cameras.", invoke_without_command=True)
 
-BrokerOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--broker", help="Run Mosquitto too, from this configuration, on a free loopback port.", metavar="FILE"
-    ),
-]
 FolderOption = Annotated[Path, typer.Option("--folder", help="Where the demo keeps everything.")]
 DEFAULT_FOLDER = Path("demo")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from edge.cli_options import DEFAULT_CONFIG, ConfigOption
 from edge.clock import SystemClock
 
 keys_app = typer.Typer(help="Certificates to try out sites and headquarters with.", no_args_is_help=True)
@@ -70,9 +71,7 @@ def site(
 
 
 def bridge_config(
-    config: Annotated[
-        Path, typer.Option("--config", envvar="EDGE_CONFIG", help="Configuration of the site.", metavar="FILE")
-    ] = Path("edge.yaml"),
+    config: ConfigOption = DEFAULT_CONFIG,
     folder: Annotated[Path, typer.Option("--folder", help="Where they are written.")] = Path("/etc/saksi/broker"),
     *,
     data: DataOption = None,
@@ -129,9 +128,7 @@ def hq_broker_config(
 
 
 def broker(
-    config: Annotated[
-        Path, typer.Option("--config", envvar="EDGE_CONFIG", help="Configuration of the site.", metavar="FILE")
-    ] = Path("edge.yaml"),
+    config: ConfigOption = DEFAULT_CONFIG,
     templates: TemplatesOption = None,
 ) -> None:
     """Run a site's Mosquitto alone, with its files under state_dir, and keep it serving the site whatever happens."""
