@@ -21,7 +21,7 @@ from edge.audit.statement import Asked, Statement
 from edge.check.printable import printable
 from edge.clock import Clock, SystemClock
 from edge.errors import ConfigError, StorageError
-from edge.events.values import parse_timestamp
+from edge.events.values import milliseconds
 from edge.journal.errors import JournalDamaged, JournalUnavailable
 from edge.retention.commands import read_time
 from edge.verify.main import progress_bar, step_back, verify
@@ -102,7 +102,7 @@ def _audited(place: Place, wish: Wish, clock: Clock, err: TextIO) -> Statement:
 
 
 def _asked(place: Place, wish: Wish) -> Asked:
-    from_ms, to_ms = (_milliseconds(text, place) for text in (wish.from_, wish.to))
+    from_ms, to_ms = (milliseconds(read_time(text, place.zone)) for text in (wish.from_, wish.to))
     if to_ms <= from_ms:
         raise ConfigError(f"--from {wish.from_} is not before --to {wish.to}")
     known = set(place.reader.channels((*AROUND, "segment_written")))
@@ -113,10 +113,6 @@ def _asked(place: Place, wish: Wish) -> Asked:
         raise ConfigError(f"--channel {unknown[0]} is no channel of {place.site}: {', '.join(sorted(known))}")
     channels = tuple(sorted(set(wish.channels) or known))
     return Asked(place.site, place.zone.key, from_ms, to_ms, channels)
-
-
-def _milliseconds(text: str, place: Place) -> int:
-    return round(parse_timestamp(read_time(text, place.zone)).timestamp() * 1000)
 
 
 def _other(path: Path | None) -> Mapping[str, Any] | None:

@@ -39,6 +39,11 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def milliseconds(text: str) -> int:
+    """Milliseconds since 1970 of a timestamp; raises ValueError for any other spelling of a time."""
+    return round(parse_timestamp(text).timestamp() * 1000)
+
+
 def redact(url: str) -> str:
     """A URL with its password, and every parameter that is named like one, replaced by `***`."""
     return _SECRET_PARAMETER.sub(r"\1***", _USER_INFO.sub(r"\1:***@", url))

@@ -19,8 +19,8 @@ from edge.events.errors import EventError
 from edge.events.messages import ProtectCommand, Protection, ProtectReply
 from edge.events.topics import ProtectReplyTopic, ProtectTopic
 from edge.events.ulid import ulid
+from edge.events.values import milliseconds
 from edge.recordings.catalog import Catalog
-from edge.retention.feed import milliseconds
 from edge.retention.protection import Protected, Protections
 from edge.retention.receipts import now_ms, wire
 

@@ -12,7 +12,7 @@ from edge.events.catalog import SegmentRejected, SegmentWritten
 from edge.events.envelope import Envelope
 from edge.events.errors import EventError
 from edge.events.topics import EventTopic
-from edge.events.values import parse_timestamp
+from edge.events.values import milliseconds
 from edge.recordings.catalog import Catalog, CatalogDamaged, CatalogUnavailable, Entry
 from edge.recordings.segment import SegmentName
 
@@ -88,8 +88,3 @@ class Feed:
             written.append(Entry(parsed[0].channel, parsed[0].start_ms, milliseconds(event.end), event.bytes))
         else:
             rejected.append((parsed[0], milliseconds(envelope.time)))
-
-
-def milliseconds(timestamp: str) -> int:
-    """A timestamp of the wire as milliseconds of UTC."""
-    return round(parse_timestamp(timestamp).timestamp() * 1000)

@@ -19,7 +19,7 @@ from edge.check.printable import printable
 from edge.clock import Clock, SystemClock
 from edge.config import Config, load
 from edge.errors import ConfigError, StorageError
-from edge.events.values import parse_timestamp
+from edge.events.values import milliseconds
 from edge.recordings.mark import MarkedRoot
 from edge.retention.commands import read_time
 from edge.verify.announced import Announcements
@@ -127,15 +127,13 @@ def _scope(config: Config, wish: Wish) -> Scope:
         raise ConfigError(f"--channel {wish.channel} is no channel of {config.site}: {', '.join(known)}")
     if wish.sample is not None and wish.sample < 1:
         raise ConfigError(f"--sample {wish.sample} is no number of segments: give 1 or more")
-    from_ms, to_ms = (None if text is None else _milliseconds(text, config) for text in (wish.from_, wish.to))
+    from_ms, to_ms = (
+        None if text is None else milliseconds(read_time(text, config.zone)) for text in (wish.from_, wish.to)
+    )
     if from_ms is not None and to_ms is not None and to_ms <= from_ms:
         raise ConfigError(f"--from {wish.from_} is not before --to {wish.to}")
     channels = frozenset() if wish.channel is None else frozenset((wish.channel,))
     return Scope(channels, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms)
-
-
-def _milliseconds(text: str, config: Config) -> int:
-    return round(parse_timestamp(read_time(text, config.zone)).timestamp() * 1000)
 
 
 def progress_bar(err: TextIO) -> Progress:

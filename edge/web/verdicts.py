@@ -8,7 +8,7 @@ from urllib.parse import quote
 from edge.events.catalog import ChannelInvalid, ChannelValid
 from edge.events.envelope import Envelope
 from edge.events.errors import EnvelopeError, EventDataError
-from edge.events.values import parse_timestamp
+from edge.events.values import milliseconds
 from edge.journal.arrival import Entry
 from edge.recordings.picture import PictureName
 from edge.web.kept_pictures import KeptPictures
@@ -116,7 +116,7 @@ def _begun(entry: Entry, event: ChannelInvalid) -> Verdict:
     return Verdict(
         position=entry.position,
         reason=event.reason,
-        since_ms=round(parse_timestamp(event.since).timestamp() * 1000),
+        since_ms=milliseconds(event.since),
         until_ms=None,
         measured=event.measured,
         threshold=event.threshold,
