@@ -22,6 +22,7 @@ import structlog
 
 from edge.bus.epoch import EpochNote, new_epoch, read_note, write_note
 from edge.clock import Clock, utc
+from edge.durable import sync_folder
 from edge.errors import OutboxLocked, SaksiError
 
 _APPLICATION_ID: Final = 0x53414B53  # "SAKS"
@@ -266,14 +267,6 @@ def _create(
     except BaseException:
         connection.close()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     save_note(path, identity, epoch, 0)
     return connection, Meta(epoch, previous, 0)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,8 +18,9 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
+from edge.durable import sync_folder
 from edge.errors import DiskFull, StorageError, StorageMissing
-from edge.recordings.mark import MarkedRoot, sync_folder
+from edge.recordings.mark import MarkedRoot
 from edge.recordings.segment import CHANNEL_FOLDER, DAY_FOLDER, SegmentName
 
 HASHED_AT_ONCE_BYTES: Final = 1 << 20

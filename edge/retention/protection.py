@@ -14,9 +14,9 @@ from typing import Any, Final
 import structlog
 
 from edge.bus.outbox import Outbox, OutboxUnavailable
+from edge.durable import write_durably
 from edge.events.catalog import FootageProtected, FootageUnprotected
 from edge.recordings.catalog import Catalog, CatalogDamaged, CatalogUnavailable
-from edge.recordings.mark import write_durably
 from edge.retention.decision import Kept
 from edge.retention.receipts import wire
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.durable import write_durably
 from edge.errors import StorageMissing
-from edge.recordings.mark import MarkedRoot, write_durably
+from edge.recordings.mark import MarkedRoot
 
 
 class Disk:
