@@ -19,12 +19,13 @@ from edge.audit.page import print_statement
 from edge.audit.place import Place
 from edge.audit.statement import Asked, Statement
 from edge.check.printable import printable
+from edge.check.terminal import progress_bar
 from edge.clock import Clock, SystemClock
 from edge.errors import ConfigError, StorageError
 from edge.events.values import milliseconds
 from edge.journal.errors import JournalDamaged, JournalUnavailable
 from edge.retention.commands import read_time
-from edge.verify.main import progress_bar, step_back, verify
+from edge.verify.main import step_back, verify
 from edge.verify.survey import Scope
 
 FINE: Final = 0
@@ -81,7 +82,7 @@ def run(
 def _audited(place: Place, wish: Wish, clock: Clock, err: TextIO) -> Statement:
     asked = _asked(place, wish)
     now_ms = clock.wall_ns() // 1_000_000
-    with progress_bar(err) as progress:
+    with progress_bar(err, time_left=True) as progress:
         task = progress.add_task("reading days of channels", total=None)
         statement = state_of(
             JournalLedger(place.reader),
@@ -96,7 +97,8 @@ def _audited(place: Place, wish: Wish, clock: Clock, err: TextIO) -> Statement:
         return statement
     scope = Scope(frozenset(asked.channels), asked.from_ms, asked.to_ms)
     try:
-        return replace(statement, files=verify(place.config, scope, progress=progress_bar(err), clock=clock))
+        progress = progress_bar(err, time_left=True)
+        return replace(statement, files=verify(place.config, scope, progress=progress, clock=clock))
     except (StorageError, OSError) as error:
         return replace(statement, not_verified=f"{place.config.storage.root}: {error}")
 

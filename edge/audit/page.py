@@ -7,12 +7,11 @@ from zoneinfo import ZoneInfo
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from edge.audit.sentences import digest_line, local, many, origin, receipts, seconds, sentence, verdict, why
 from edge.audit.statement import Statement
 from edge.audit.stretches import KINDS
-from edge.check.printable import printable
+from edge.check.terminal import console_of, print_line
 
 MOST_SHOWN: Final = 20
 """Problems, and stretches of a channel; --out and --json have all."""
@@ -21,18 +20,17 @@ _PLAIN_WIDTH: Final = 200
 
 def print_statement(statement: Statement, differences: Sequence[str], out: TextIO) -> None:
     """Write a statement, and how it differs from the one that it was compared with."""
-    width = None if out.isatty() else _PLAIN_WIDTH
-    console = Console(file=out, width=width, highlight=False, markup=False, emoji=False)
+    console = console_of(out, _PLAIN_WIDTH)
     asked, zone, problems = statement.asked, ZoneInfo(statement.asked.zone), statement.problems
-    _print(console, verdict(statement), "bold red" if problems else "green")
-    _print(console, f"{asked.site} from {local(asked.from_ms, zone)} to {local(asked.to_ms, zone)}")
-    _print(console, origin(statement, zone))
+    print_line(console, verdict(statement), "bold red" if problems else "green")
+    print_line(console, f"{asked.site} from {local(asked.from_ms, zone)} to {local(asked.to_ms, zone)}")
+    print_line(console, origin(statement, zone))
     _some(console, [sentence(one) for one in problems])
     console.print(_channels(statement))
     for channel in statement.channels:
         found = channel.of("gap", "pruned", "rejected")
         if found:
-            _print(console, channel.channel, "bold")
+            print_line(console, channel.channel, "bold")
         lines = [
             f"{local(one.from_ms, zone)}  {seconds(one.ms)} s  {one.kind}: {why(one)}  {receipts(one, zone)}".rstrip()
             for one in found
@@ -40,14 +38,14 @@ def print_statement(statement: Statement, differences: Sequence[str], out: TextI
         _some(console, lines)
     for source in statement.sources:
         told = "nothing in the range" if source.first is None else f"{source.first} to {source.last}"
-        _print(console, f"events of {source.process} {source.epoch}: {told}")
+        print_line(console, f"events of {source.process} {source.epoch}: {told}")
     if statement.files is not None:
-        _print(
+        print_line(
             console,
             f"{many(statement.files.ok, 'segment')} verified, {many(statement.files.counts.total(), 'finding')}",
         )
     _some(console, list(differences))
-    _print(console, f"digest {digest_line(statement)}", "bold")
+    print_line(console, f"digest {digest_line(statement)}", "bold")
 
 
 def _channels(statement: Statement) -> Table:
@@ -65,10 +63,6 @@ def _channels(statement: Statement) -> Table:
 
 def _some(console: Console, lines: Sequence[str]) -> None:
     for line in lines[:MOST_SHOWN]:
-        _print(console, f"  {line}")
+        print_line(console, f"  {line}")
     if len(lines) > MOST_SHOWN:
-        _print(console, f"  and {len(lines) - MOST_SHOWN} more: --out FILE writes them all")
-
-
-def _print(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style=style), soft_wrap=True)
+        print_line(console, f"  and {len(lines) - MOST_SHOWN} more: --out FILE writes them all")

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 from edge.check.broker import broker_trouble
 from edge.check.findings import site_findings
 from edge.check.page import print_report
@@ -19,6 +16,7 @@ from edge.check.probe import ProbeResult, probe
 from edge.check.report import Report, total_bits_s
 from edge.check.storage import forecast, look_at_disk
 from edge.check.survey import survey
+from edge.check.terminal import progress_bar
 from edge.clock import Clock, SystemClock
 from edge.config import BrokerConfig, Config, load
 from edge.errors import ConfigError
@@ -56,7 +54,7 @@ def run(
             err.write("".join(f"{printable(line)}\n" for line in str(error).split("\n")))
         return UNUSABLE
     enabled = sum(channel.enabled for channel in config.channels)
-    with _progress(err) as progress:
+    with progress_bar(err) as progress:
         task = progress.add_task("looking at the cameras", total=enabled)
         report = asyncio.run(_check(config, config_path, clock, lambda _: progress.advance(task), pictures))
     if json:
@@ -92,18 +90,6 @@ def _broker_trouble(broker: BrokerConfig) -> str | None:
     except ConfigError as error:
         return str(error)
     return broker_trouble(broker.host, broker.port)
-
-
-def _progress(err: TextIO) -> Progress:
-    """A bar that is there on terminals only and leaves nothing behind."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(file=err),
-        transient=True,
-        disable=not err.isatty(),
-    )
 
 
 def _write_json(document: dict[str, object], out: TextIO) -> None:

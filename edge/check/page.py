@@ -12,6 +12,7 @@ from rich.text import Text
 from edge.check.printable import printable
 from edge.check.probe import ProbeResult
 from edge.check.report import Report, total_bits_s
+from edge.check.terminal import console_of
 from edge.words.quantities import days_words, duration_words, rate_words, size_words
 
 PLAIN_WIDTH: Final = 100
@@ -31,7 +32,7 @@ _WARN = "yellow"
 
 def print_report(report: Report, out: TextIO) -> None:
     """Write a report."""
-    console = Console(file=out, width=None if out.isatty() else PLAIN_WIDTH, highlight=False, markup=False, emoji=False)
+    console = console_of(out, PLAIN_WIDTH)
     _print_text(console, verdict(report), style=_OK if report.ok else _BAD)
     console.print()
     for line in _site_lines(report):

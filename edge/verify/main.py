@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 import psutil
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from edge.check.printable import printable
+from edge.check.terminal import progress_bar
 from edge.clock import Clock, SystemClock
 from edge.config import Config, load
 from edge.errors import ConfigError, StorageError
@@ -56,7 +56,7 @@ def run(config_path: Path, wish: Wish, *, json: bool, out: TextIO, err: TextIO |
     scope = _scope(config, wish)
     step_back(_NICE)
     try:
-        report = verify(config, scope, sample=wish.sample, progress=progress_bar(err))
+        report = verify(config, scope, sample=wish.sample, progress=progress_bar(err, time_left=True))
     except (StorageError, OSError) as error:
         words = f"{config.storage.root} cannot be verified: {error}"
         out.write(json_text.dumps({"ok": False, "error": words}) + "\n" if json else f"{printable(words)}\n")
@@ -134,16 +134,3 @@ def _scope(config: Config, wish: Wish) -> Scope:
         raise ConfigError(f"--from {wish.from_} is not before --to {wish.to}")
     channels = frozenset() if wish.channel is None else frozenset((wish.channel,))
     return Scope(channels, 0 if from_ms is None else from_ms, 2**62 if to_ms is None else to_ms)
-
-
-def progress_bar(err: TextIO) -> Progress:
-    """A bar that is there on terminals only and leaves nothing behind."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=err),
-        transient=True,
-        disable=not err.isatty(),
-    )

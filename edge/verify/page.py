@@ -3,10 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, TextIO
 
-from rich.console import Console
-from rich.text import Text
-
-from edge.check.printable import printable
+from edge.check.terminal import console_of, print_line
 from edge.verify.findings import KINDS, Kind, Report
 from edge.words.quantities import duration_words, size_words
 
@@ -31,23 +28,22 @@ _DO: Final[dict[Kind, str]] = {
 
 def print_report(report: Report, out: TextIO) -> None:
     """Write a report."""
-    width = None if out.isatty() else _PLAIN_WIDTH
-    console = Console(file=out, width=width, highlight=False, markup=False, emoji=False)
-    _print(console, verdict(report), "green" if report.is_ok else "bold red")
+    console = console_of(out, _PLAIN_WIDTH)
+    print_line(console, verdict(report), "green" if report.is_ok else "bold red")
     for line in _lines(report):
-        _print(console, line)
+        print_line(console, line)
     for kind in KINDS:
         count = report.counts[kind]
         if not count:
             continue
-        _print(console, "")
-        _print(console, f"{count} {_segments(count)} {_WORDS[kind]}", "bold red")
+        print_line(console, "")
+        print_line(console, f"{count} {_segments(count)} {_WORDS[kind]}", "bold red")
         ours = [one for one in report.findings if one.kind == kind]
         for one in ours[:MOST_SHOWN]:
-            _print(console, f"  {one.path}: {one.detail}")
+            print_line(console, f"  {one.path}: {one.detail}")
         if count > MOST_SHOWN:
-            _print(console, f"  and {count - MOST_SHOWN} more: --json lists them")
-        _print(console, f"  {_DO[kind]}")
+            print_line(console, f"  and {count - MOST_SHOWN} more: --json lists them")
+        print_line(console, f"  {_DO[kind]}")
 
 
 def verdict(report: Report) -> str:
@@ -76,7 +72,3 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _segments(count: int) -> str:
     return "segment" if count == 1 else "segments"
-
-
-def _print(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style=style), soft_wrap=True)
