@@ -56,7 +56,9 @@ class Likeness:
     gain: float
     """How strong the known detail is, against the reference."""
     alike: float
-    """Correlation of the coarse structure, over all cells with known detail."""
+    """Correlation of the coarse structure."""
+    lost_alike: float
+    """Likewise, over the cells that lost their detail: a blur leaves it there, a cover does not."""
     contrast: float
     """Of the whole, against that of the reference."""
     brightness: float
@@ -112,12 +114,15 @@ class Reference:
         alike = both / np.maximum(np.sqrt(before * now), 1e-6)
         # Fog leaves little of the known detail, but what it leaves is that.
         lost = faint & (both < _LOST_GAIN * before) & ((alike < _FOG_LIKENESS) | (here < _LEAST_FOG_DETAIL))
+        gone = detailed.copy()
+        gone[detailed] = lost
         return Likeness(
             lost_share=float(lost.mean()),
             changed_share=float((~faint & (alike < _CHANGED_LIKENESS)).mean()),
             gained_share=float(gained.mean()),
             gain=float(both.sum() / before.sum()),
-            alike=_coarse_likeness(self.thumbnail, features.thumbnail),
+            alike=_coarse_likeness(self.thumbnail, features.thumbnail, np.ones_like(detailed)),
+            lost_alike=_coarse_likeness(self.thumbnail, features.thumbnail, gone),
             contrast=features.contrast / max(self.contrast, 1.0),
             brightness=features.high_luma / max(self.high_luma, 1.0),
             dazzled_share=features.dazzled_share - self.dazzled_share,
@@ -237,12 +242,13 @@ def _detailed_share(thumbnail: Field) -> float:
     return float((_means(slopes * slopes) >= (2 * _LEAST_DETAIL) ** 2).mean())
 
 
-def _coarse_likeness(known: Field, seen: Field) -> float:
+def _coarse_likeness(known: Field, seen: Field, cells: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> float:
     size = (known.shape[1] // 2, known.shape[0] // 2)
     halves = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (known, seen))
     one, other = (_slopes(np.asarray(half, dtype=np.float32)) for half in halves)
-    norm = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / norm if norm > 0 else 0.0
+    before, now, both = (float(_means(part)[cells].sum()) for part in (one * one, other * other, one * other))
+    norm = np.sqrt(before * now)
+    return float(both / norm) if norm > 0 else 0.0
 
 
 class Views:

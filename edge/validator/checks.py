@@ -10,7 +10,7 @@ from typing import Final
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
 from edge.validator.effort import Effort
-from edge.validator.features import FLAT_SPREAD, Colour, Features
+from edge.validator.features import FLAT_SPREAD, VIVID_CHROMA, Colour, Features
 from edge.validator.lull import TOO_STILL
 from edge.validator.stillness import Noise, Stillness
 from edge.validator.verdict import Finding, Reason
@@ -21,15 +21,12 @@ _BLACK_CONTRAST: Final = 12.0
 _WRITTEN_LUMA: Final = 64.0
 
 _PURE_SPREAD: Final = 1.6
-_VIVID_CHROMA: Final = 40.0
 _GREY_LUMA: Final = (24.0, 235.0)
 """Grey between these may be a screen when it is pure; darker asks for more, and brighter is glare."""
 _DARK_SHARE, _DARK_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
 """Words on black leave so much of it, so pure, and so many points as they were; a few lamps at night do not."""
 _SCREEN_LOST: Final = 0.4
 """Share of the known detail that a grey screen takes away, at the least."""
-_BARS: Final = 5
-_BAR_SHARE: Final = 0.05
 
 _LEAST_SQUARES: Final = 24
 _USUAL_TIMES: Final = 2.5
@@ -58,6 +55,9 @@ _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
+_NOTHING_ALIKE: Final = 0.2
+"""Likewise over the cells that lost their detail: a cover leaves nothing (-0.1 to 0.2), lights that go out leave 0.4
+and more, blur and fog as well."""
 _FOG_CONTRAST: Final = 0.5
 """Fog and dusk lower all contrast, and of weak edges the encoder makes even slopes; a blur leaves the contrast."""
 _SAME_VIEW: Final = 0.45
@@ -151,25 +151,16 @@ def black(features: Features, history: History, limits: Thresholds) -> Finding |
 
 def no_signal(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """A screen that some device draws in place of a picture: one colour with or without words, or colour bars."""
-    if not features.colours:
-        return None
-    first = features.colours[0]
-    looks = _screen_looks(first, history)
-    share = first.share if looks else 0.0
-    bars = [one for one in features.colours if one.share >= _BAR_SHARE and one.spread <= FLAT_SPREAD]
-    if len(bars) >= _BARS and sum(map(_is_vivid, bars)) >= 3:
-        share = max(share, sum(one.share for one in bars))
+    first = features.colours[0] if features.colours else None
+    looks = _screen_looks(first, history) if first is not None else 0
+    share = max(features.bars, first.share if first is not None and looks else 0.0)
     limit = limits.no_signal_share * (_STANDING_SHARE if history.standing == "no_signal" else 1)
     return Finding("no_signal", share, limit, max(looks, 1)) if share >= limit else None
 
 
-def _is_vivid(colour: Colour) -> bool:
-    return colour.chroma >= _VIVID_CHROMA
-
-
 def _screen_looks(colour: Colour, history: History) -> int:
     """How many looks show that this colour is a screen, 0 where it may be none."""
-    if _is_vivid(colour):
+    if colour.chroma >= VIVID_CHROMA:
         return int(colour.spread <= FLAT_SPREAD)
     if colour.spread > _PURE_SPREAD or colour.luma > _GREY_LUMA[1]:
         return 0
@@ -238,12 +229,13 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
         return None
     if likeness.lost_share * likeness.known_share < _LEAST_GONE:
         return None
-    if _in_bad_light(features, likeness):
+    something_left = likeness.lost_alike >= _NOTHING_ALIKE
+    if _dazzled(likeness) or (something_left and _lights_out(features, likeness)):
         return None
     limit = limits.covered_share * (_STANDING_SHARE if history.standing == "covered" else 1)
     # Where the rim of a cover runs there is detail, though not the known one; a view that was moved is full of that.
     share = likeness.lost_share + likeness.changed_share / 2
-    if share < limit or likeness.alike >= _BLURRED_VIEW:
+    if share < limit or (something_left and likeness.alike >= _BLURRED_VIEW):
         return None
     if likeness.lost_share < max(_LEAST_LOST * limit, _LEAST_LOST_TO_CHANGED * likeness.changed_share):
         return None
@@ -253,7 +245,9 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
 def blurred(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """The known view, with edges that are less steep than ever."""
     likeness, usual = history.likeness, history.usual_steepness
-    if likeness is None or not usual or features.steepness is None or _in_bad_light(features, likeness):
+    if likeness is None or not usual or features.steepness is None:
+        return None
+    if _dazzled(likeness) or _lights_out(features, likeness):
         return None
     if likeness.contrast < _FOG_CONTRAST:
         return None
@@ -269,10 +263,13 @@ def unchanged(_: Features, history: History, __: Thresholds) -> Finding | None:
     return Finding("frozen", history.lull, TOO_STILL) if history.lull >= TOO_STILL else None
 
 
-def _in_bad_light(features: Features, likeness: Likeness) -> bool:
-    """The lights went out, or something shines into the lens."""
-    dark = likeness.brightness < _LIGHTS_OUT and features.high_luma < _LIGHTS_OUT_LUMA
-    return dark or likeness.dazzled_share > _DAZZLED_SHARE
+def _lights_out(features: Features, likeness: Likeness) -> bool:
+    return likeness.brightness < _LIGHTS_OUT and features.high_luma < _LIGHTS_OUT_LUMA
+
+
+def _dazzled(likeness: Likeness) -> bool:
+    """Something shines into the lens."""
+    return likeness.dazzled_share > _DAZZLED_SHARE
 
 
 CHECKS: Final[tuple[Check, ...]] = (black, no_signal, frozen, covered, blurred, unchanged)

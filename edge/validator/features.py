@@ -41,6 +41,11 @@ FLAT_SPREAD: Final = 3.0
 _COLOURS: Final = 8
 _COLOUR_REACH: Final = 8
 _LEAST_COLOUR_SHARE: Final = 0.04
+VIVID_CHROMA: Final = 40.0
+_BARS_SIZE: Final = (80, 16)
+_LEAST_BARS: Final = 4
+_LEAST_BAR_SHARE: Final = 0.04
+_BAR_REACH: Final = 12
 
 
 class Colour(NamedTuple):
@@ -78,6 +83,8 @@ class Features:
     """98th percentile of what the largest of a point's three colours has over the smallest."""
     colours: tuple[Colour, ...]
     """The largest first."""
+    bars: float
+    """Share of the upper half that stands in upright bars of pure colours; 0 where there are fewer than four."""
     detail: Field
     """Mean step between neighbouring points in each small square of the middle, STILL_SIDE points on a side."""
     steepness: float | None
@@ -116,6 +123,7 @@ def measure(picture: Picture) -> Features:
         dazzled_share=float(every[DAZZLED_LUMA:].sum() / every.sum()),
         chroma=_percentile(_histogram(_chroma(scaled[::2, ::2])), 0.98),
         colours=flat_colours(np.ascontiguousarray(scaled[::4, ::4])),
+        bars=colour_bars(scaled[top : scaled.shape[0] // 2]),
         detail=_detail(luma[top:-top]),
         steepness=steepness(luma[top:-top]),
     )
@@ -167,6 +175,22 @@ def flat_colours(picture: Picture) -> tuple[Colour, ...]:
             break
         points = points[~near]
     return tuple(sorted(found, reverse=True))
+
+
+def colour_bars(picture: Picture) -> float:
+    """How much of a picture stands in upright bars, where four of the six pure colours do so; else 0.
+
+    Most test pictures have them in their upper half (SMPTE RP 219, EBU Tech 3373), with other things below.
+    """
+    small = cv2.resize(picture, _BARS_SIZE, interpolation=cv2.INTER_AREA).astype(np.int16)
+    bars = np.median(small, axis=0).astype(np.int16)
+    most, least = bars.max(axis=1), bars.min(axis=1)
+    high = bars > (most + least)[:, None] // 2
+    colours = np.where(most - least >= VIVID_CHROMA, high @ np.array([1, 2, 4]), 0)
+    counts = np.bincount(colours, minlength=8)[1:7]
+    if np.count_nonzero(counts >= _LEAST_BAR_SHARE * len(bars)) < _LEAST_BARS:
+        return 0.0
+    return float((np.abs(small - bars).max(axis=2) <= _BAR_REACH).mean())
 
 
 def _detail(luma: Plane) -> Field:

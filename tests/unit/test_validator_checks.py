@@ -23,6 +23,7 @@ LIKE = Likeness(
     gained_share=0.0,
     gain=1.0,
     alike=0.9,
+    lost_alike=0.0,
     contrast=1.0,
     brightness=1.0,
     dazzled_share=0.0,
@@ -102,8 +103,13 @@ CASES = {
     ),
     "view moved": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.4, changed_share=0.5, alike=0.1)}, None),
     "lights out": (
-        KNOWN, {"high_luma": 30.0}, {"likeness": replace(LIKE, lost_share=0.9, alike=0.1, brightness=0.3)}, None,
+        KNOWN, {"high_luma": 30.0}, {"likeness": replace(LIKE, lost_share=0.9, lost_alike=0.5, brightness=0.3)}, None,
     ),
+    "sprayed with dark paint": (
+        KNOWN, {"high_luma": 30.0}, {"likeness": replace(LIKE, lost_share=0.9, alike=0.0, brightness=0.3)}, "covered",
+    ),
+    "covered but for a bright sign": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.7, alike=0.85)}, "covered"),
+    "blurred very much": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.7, alike=0.85, lost_alike=0.9)}, None),
     "dazzled": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.1, dazzled_share=0.3)}, None),
     "blurred": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {}, "blurred"),
     "soft but usual": (KNOWN, {"steepness": 0.8 * GOOD.steepness}, {}, None),
@@ -128,7 +134,8 @@ CASES = {
     "lamps at night": (
         KNOWN, {"colours": (Colour(0.95, 1, 0, 0.5),)}, {"still": still(0.0, points_share=0.8)}, None,
     ),
-    "bars": (KNOWN, {"colours": tuple(Colour(0.14, 100, 150, 1) for _ in range(6))}, {}, "no_signal"),
+    "bars": (KNOWN, {"colours": (), "bars": 0.9}, {}, "no_signal"),
+    "bars in a part of it": (KNOWN, {"colours": (), "bars": 0.5}, {}, None),
     "dark": (KNOWN, {**DARK}, {}, "black"),
     "dark with something in it": (KNOWN, {**DARK, "bright_luma": 19.0, "dark_luma": 2.0}, {}, None),
     "dark middle, bright rim": (KNOWN, {**DARK, "rim_luma": 80.0}, {}, None),

@@ -91,6 +91,28 @@ def test_flat_colours_are_found_in_screens_and_not_in_photographs():
     assert all(colour.share < 0.2 for colour in flat_colours(cv2.GaussianBlur(noise, (0, 0), 2)))
 
 
+SMPTE = [(192, 192, 192), (0, 192, 192), (192, 192, 0), (0, 192, 0), (192, 0, 192), (0, 0, 192), (192, 0, 0)]
+HD = [(104, 104, 104), *SMPTE, (104, 104, 104)]
+
+
+@pytest.mark.parametrize("tones", [SMPTE, HD, [(255, 255, 255), *SMPTE[1:], (0, 0, 0)], SMPTE[1:5]])
+def test_colour_bars_are_known_whatever_stands_below_and_in_them(tones):
+    """Test pictures have words, a clock, ramps and boxes; an encoder at a low bit rate softens their rims."""
+    picture = np.repeat(np.repeat(np.array(tones, np.uint8), -(-640 // len(tones)), axis=0)[None, :640], 360, axis=0)
+    picture = picture.copy()
+    picture[220:] = np.random.default_rng(3).integers(0, 255, (140, 640, 3))
+    picture = words(cv2.GaussianBlur(picture, (0, 0), 2), "NO VIDEO")
+    assert measure(picture).bars > 0.8
+
+
+@pytest.mark.parametrize("tones", [SMPTE[1:4], [(90, 90, 90), (180, 180, 180)] * 4, [(100, 90, 80), (60, 70, 80)] * 3])
+def test_stripes_of_few_colours_are_no_bars(tones):
+    """A fence, a curtain, three flags."""
+    picture = np.repeat(np.repeat(np.array(tones, np.uint8), 60, axis=0)[None], 200, axis=0)
+    assert measure(picture).bars == 0
+    assert measure(Sensor()(view())).bars < 0.5
+
+
 def test_small_and_large_pictures_measure_alike():
     """The size in which a picture comes changes little."""
     scene = view(height=360, width=640)
