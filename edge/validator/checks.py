@@ -9,7 +9,7 @@ from typing import Final
 
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
-from edge.validator.effort import Effort
+from edge.validator.effort import Effort, Rest
 from edge.validator.features import FLAT_SPREAD, VIVID_CHROMA, Colour, Features
 from edge.validator.lull import TOO_STILL
 from edge.validator.stillness import Noise, Stillness
@@ -81,7 +81,7 @@ class History:
     """About the least noise between two looks while the channel was valid; None until it is known in this light."""
     effort: Effort | None = None
     """What coding cost since the last look; None where that cannot be told."""
-    least_effort: Effort | None = None
+    least_effort: Rest | None = None
     """About the least while the channel was valid, and its usual quantiser; None until it is known in this light."""
     relit: bool = True
     """Whether the light falls otherwise than in the last look with the usual noise, or that is not known."""

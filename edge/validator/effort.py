@@ -31,15 +31,21 @@ class Coded(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """What coding cost between two looks."""
+class Rest:
+    """What is coded of a picture that is not refined."""
 
     resting_bytes: float
-    """Of a picture that is not refined, in a quiet moment, were the quantiser 0."""
-    share: float
-    """The same against the keyframes, of which there must be one."""
+    """In a quiet moment, were the quantiser 0."""
     quantiser: float
-    """Mean of the pictures that are not refined."""
+    """Mean of such pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort(Rest):
+    """What coding cost between two looks."""
+
+    share: float
+    """The resting bytes against the keyframes, of which there must be one."""
 
 
 def effort(pictures: Sequence[Coded]) -> Effort | None:
@@ -50,7 +56,7 @@ def effort(pictures: Sequence[Coded]) -> Effort | None:
         return None
     cost = sorted(_cost(*one) for one in resting)[int(_RESTING * len(resting))]
     share = cost * len(keyframes) / sum(keyframes)
-    return Effort(cost, share, sum(quantiser for _, quantiser in resting) / len(resting))
+    return Effort(cost, sum(quantiser for _, quantiser in resting) / len(resting), share)
 
 
 def _cost(size_bytes: int, quantiser: int | None) -> float:
@@ -74,20 +80,18 @@ class Efforts:
 
     def __init__(self) -> None:
         self.resting_bytes = 0.0
-        self.share = 0.0
         self.quantiser = 0.0
         self.looks = 0
 
     @property
-    def least(self) -> Effort | None:
+    def least(self) -> Rest | None:
         """About the least that a living picture cost; None while too few were seen."""
-        return Effort(self.resting_bytes, self.share, self.quantiser) if self.looks >= LOOKS_TO_KNOW else None
+        return Rest(self.resting_bytes, self.quantiser) if self.looks >= LOOKS_TO_KNOW else None
 
-    def learn(self, seen: Effort) -> None:
+    def learn(self, seen: Rest) -> None:
         """Take in what it cost up to a valid look."""
         self.looks += 1
         first = 1 / self.looks if self.looks <= LOOKS_TO_KNOW else 0.0
         weight = max(first, _RISE if seen.resting_bytes > self.resting_bytes else _FALL)
         self.resting_bytes += weight * (seen.resting_bytes - self.resting_bytes)
-        self.share += weight * (seen.share - self.share)
         self.quantiser += max(first, SLOWEST) * (seen.quantiser - self.quantiser)

@@ -105,7 +105,6 @@ class KeptEfforts(Kept):
     """What coding costs in one light, at the least."""
 
     resting_bytes: Annotated[float, Field(ge=0, le=2**53)] = 0.0
-    share: Annotated[float, Field(ge=0, le=2**53)] = 0.0
     quantiser: Annotated[float, Field(ge=-128, le=128)] = 0.0
     looks: Count = 0
 
@@ -117,8 +116,7 @@ class KeptEfforts(Kept):
     def efforts(self) -> Efforts:
         """Take it up again."""
         one = Efforts()
-        one.resting_bytes, one.share, one.quantiser = self.resting_bytes, self.share, self.quantiser
-        one.looks = self.looks
+        one.resting_bytes, one.quantiser, one.looks = self.resting_bytes, self.quantiser, self.looks
         return one
 
 

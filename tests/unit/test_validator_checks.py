@@ -9,7 +9,7 @@ from validator_views import Sensor, covered, flat, infrared, view, words
 
 from edge.validator.baseline import LOOKS_TO_KNOW, Light, Likeness, Reference
 from edge.validator.checks import CHECKS, History, check
-from edge.validator.effort import Effort
+from edge.validator.effort import Effort, Rest
 from edge.validator.features import Colour, measure
 from edge.validator.stillness import Stillness, Stills, stillness, strongest
 from edge.validator.thresholds import Thresholds
@@ -35,9 +35,9 @@ NOISELESS = Stillness(
 """A picture coded anew, of a sensor that gives nothing new."""
 NOISY = {"usual_noise": (1.5, 2.0), "detail_kept": 1.0, "relit": False}
 LESS_NOISE = replace(NOISELESS, noise=(1.2, 1.6))
-ALIVE = {"effort": Effort(900.0, 0.09, 28.0), "least_effort": Effort(1000.0, 0.1, 28.0)}
-QUIET = Effort(20.0, 0.001, 30.0)
-RESTS = {"effort": Effort(100.0, 0.01, 28.0), "least_effort": Effort(1000.0, 0.1, 28.0)}
+ALIVE = {"effort": Effort(900.0, 28.0, 0.09), "least_effort": Rest(1000.0, 28.0)}
+QUIET = Effort(20.0, 30.0, 0.001)
+RESTS = {"effort": Effort(100.0, 28.0, 0.01), "least_effort": Rest(1000.0, 28.0)}
 KNOWN = History(
     still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
     usual_still=0.0,
@@ -83,7 +83,7 @@ CASES = {
     "less noise, encoder rests, usual effort not known": (
         KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "least_effort": None}, None,
     ),
-    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 0.01, 31.0)}, None),
+    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 31.0, 0.01)}, None),
     "less noise, encoder rests, somebody passes": (
         KNOWN, {}, {"still": replace(LESS_NOISE, moved_share=0.05), **NOISY, **RESTS}, None,
     ),

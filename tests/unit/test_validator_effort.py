@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge.recordings.coded import CodedPicture
 from edge.validator.baseline import LOOKS_TO_KNOW
-from edge.validator.effort import LEAST_PICTURES, Effort, Efforts, effort
+from edge.validator.effort import LEAST_PICTURES, Efforts, Rest, effort
 from edge.validator.memory import KeptEfforts
 
 REFINED = [(2700, 25), (30, 26), (2100, 23), (25, 24), (1600, 21), (22, 23), (1900, 19), (27, 21), (900, 17), (31, 18)]
@@ -60,13 +60,13 @@ def test_least_effort_is_known_after_enough_looks_and_rises_slowly():
     efforts = Efforts()
     for _ in range(LOOKS_TO_KNOW):
         assert efforts.least is None
-        efforts.learn(Effort(1000.0, 0.1, 28.0))
-    assert efforts.least == Effort(pytest.approx(1000.0), pytest.approx(0.1), pytest.approx(28.0))
+        efforts.learn(Rest(1000.0, 28.0))
+    assert efforts.least == Rest(pytest.approx(1000.0), pytest.approx(28.0))
     for _ in range(5):
-        efforts.learn(Effort(400.0, 0.04, 30.0))
+        efforts.learn(Rest(400.0, 30.0))
     assert efforts.least.resting_bytes < 520
     for _ in range(20):
-        efforts.learn(Effort(5000.0, 0.5, 30.0))
+        efforts.learn(Rest(5000.0, 30.0))
     assert efforts.least.resting_bytes < 750
 
 
@@ -74,5 +74,5 @@ def test_efforts_outlive_a_restart():
     """What was put down is taken up."""
     efforts = Efforts()
     for _ in range(LOOKS_TO_KNOW):
-        efforts.learn(Effort(1000.0, 0.1, 28.0))
+        efforts.learn(Rest(1000.0, 28.0))
     assert KeptEfforts.model_validate_json(KeptEfforts.of(efforts).model_dump_json()).efforts().least == efforts.least
