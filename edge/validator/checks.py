@@ -39,7 +39,11 @@ _EFFORT_LEFT, _EFFORT_AGAIN = 0.35, 0.5
 _LIVING_EFFORT, _LIVING_SHARE = 0.8, 0.01
 """Of a picture that stands at a constant quality, those behind a keyframe cost about a thousandth of it."""
 _COARSER: Final = 2.0
-"""A quantiser higher than usual by more hides noise, so that little is left to code of a living picture too."""
+"""A quantiser higher than usual by more hides noise, so that little is left to code of a living picture too. One lower
+by more is a sign of rest, whatever the pictures cost at it."""
+_FINER, _FINER_AGAIN = 4.0, 3.0
+"""An encoder that has nothing left to code at the usual quantiser goes on to one finer by that, where a sensor's noise
+would cost it most."""
 _RESTING_LEFT, _RESTING_AGAIN = (0.85, 0.85), (2.0, 2.0)
 """Likewise, where the encoder rests as it never did: in the first look that finds a freeze, and from then on. It also
 rests when what moved in a view of little noise stops, so that its rest alone shows nothing."""
@@ -109,9 +113,12 @@ class History:
         if now is None or least is None:
             return False
         if "frozen" in (self.standing, self.suspected):
-            return now.resting_bytes <= _EFFORT_AGAIN * least.resting_bytes
-        finer = now.quantiser <= least.quantiser + _COARSER
-        return finer and now.resting_bytes <= _EFFORT_LEFT * least.resting_bytes
+            finer = now.finest <= least.finest - _FINER_AGAIN
+            return finer or now.resting_bytes <= _EFFORT_AGAIN * least.resting_bytes
+        if now.finest <= least.finest - _FINER:
+            return True
+        coarser = now.quantiser > least.quantiser + _COARSER
+        return not coarser and now.resting_bytes <= _EFFORT_LEFT * least.resting_bytes
 
     @property
     def lives(self) -> bool:
@@ -119,7 +126,10 @@ class History:
         now, least = self.effort, self.least_effort
         if now is None or now.share < _LIVING_SHARE:
             return False
-        return least is None or now.resting_bytes >= _LIVING_EFFORT * least.resting_bytes
+        if least is None:
+            return True
+        finer = now.quantiser < least.quantiser - _COARSER
+        return not finer and now.resting_bytes >= _LIVING_EFFORT * least.resting_bytes
 
     @property
     def moved(self) -> bool:

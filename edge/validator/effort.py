@@ -7,6 +7,7 @@ its sensor is not all quantised away; where it is, a frozen picture cannot be to
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final, Protocol
 
 from edge.validator.baseline import LOOKS_TO_KNOW, SLOWEST
@@ -38,6 +39,8 @@ class Rest:
     """In a quiet moment, were the quantiser 0."""
     quantiser: float
     """Mean of such pictures."""
+    finest: float
+    """The finest quantiser behind a keyframe, in the mean of the groups of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def effort(pictures: Sequence[Coded]) -> Effort | None:
         return None
     cost = sorted(_cost(*one) for one in resting)[int(_RESTING * len(resting))]
     share = cost * len(keyframes) / sum(keyframes)
-    return Effort(cost, sum(quantiser for _, quantiser in resting) / len(resting), share)
+    return Effort(cost, fmean(quantiser for _, quantiser in resting), _finest(pictures), share)
 
 
 def _cost(size_bytes: int, quantiser: int | None) -> float:
@@ -75,23 +78,38 @@ def _resting(pictures: Sequence[Coded]) -> Iterator[tuple[int, int]]:
             finest = picture.quantiser if finest is None else min(finest, picture.quantiser)
 
 
+def _finest(pictures: Sequence[Coded]) -> float:
+    groups: list[list[int]] = [[]]
+    for picture in pictures:
+        if picture.is_keyframe:
+            groups.append([])
+        elif picture.quantiser is not None:
+            groups[-1].append(picture.quantiser)
+    return fmean(min(group) for group in groups if group)
+
+
 class Efforts:
     """What coding costs on one channel in one light, at the least."""
 
     def __init__(self) -> None:
         self.resting_bytes = 0.0
         self.quantiser = 0.0
+        self.finest = 0.0
         self.looks = 0
 
     @property
     def least(self) -> Rest | None:
         """About the least that a living picture cost; None while too few were seen."""
-        return Rest(self.resting_bytes, self.quantiser) if self.looks >= LOOKS_TO_KNOW else None
+        return Rest(self.resting_bytes, self.quantiser, self.finest) if self.looks >= LOOKS_TO_KNOW else None
 
     def learn(self, seen: Rest) -> None:
         """Take in what it cost up to a valid look."""
         self.looks += 1
         first = 1 / self.looks if self.looks <= LOOKS_TO_KNOW else 0.0
-        weight = max(first, _RISE if seen.resting_bytes > self.resting_bytes else _FALL)
-        self.resting_bytes += weight * (seen.resting_bytes - self.resting_bytes)
+        self.resting_bytes = _toward_least(self.resting_bytes, seen.resting_bytes, first)
         self.quantiser += max(first, SLOWEST) * (seen.quantiser - self.quantiser)
+        self.finest = _toward_least(self.finest, seen.finest, first)
+
+
+def _toward_least(known: float, new: float, weight: float) -> float:
+    return known + max(weight, _RISE if new > known else _FALL) * (new - known)

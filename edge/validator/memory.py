@@ -106,6 +106,7 @@ class KeptEfforts(Kept):
 
     resting_bytes: Annotated[float, Field(ge=0, le=2**53)] = 0.0
     quantiser: Annotated[float, Field(ge=-128, le=128)] = 0.0
+    finest: Annotated[float, Field(ge=-128, le=128)] = 0.0
     looks: Count = 0
 
     @classmethod
@@ -116,7 +117,8 @@ class KeptEfforts(Kept):
     def efforts(self) -> Efforts:
         """Take it up again."""
         one = Efforts()
-        one.resting_bytes, one.quantiser, one.looks = self.resting_bytes, self.quantiser, self.looks
+        one.resting_bytes, one.quantiser, one.finest = self.resting_bytes, self.quantiser, self.finest
+        one.looks = self.looks
         return one
 
 
