@@ -9,7 +9,7 @@ from typing import Final
 
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
-from edge.validator.effort import Effort, Rest
+from edge.validator.effort import QUANTISER_STEP, Effort, Rest
 from edge.validator.features import FLAT_SPREAD, VIVID_CHROMA, Colour, Features
 from edge.validator.lull import TOO_STILL
 from edge.validator.stillness import Noise, Stillness
@@ -121,6 +121,14 @@ class History:
         return not coarser and now.resting_bytes <= _EFFORT_LEFT * least.resting_bytes
 
     @property
+    def keyframe_step(self) -> float:
+        """The step of the keyframes' quantiser against the usual one, 1 at the most."""
+        now, least = self.effort, self.least_effort
+        if now is None or least is None:
+            return 1.0
+        return float(min(1.0, 2.0 ** ((now.key_quantiser - least.key_quantiser) / QUANTISER_STEP)))
+
+    @property
     def lives(self) -> bool:
         """Whether the pictures between the looks cost as much as ever: of one that stands they cost next to nothing."""
         now, least = self.effort, self.least_effort
@@ -225,7 +233,11 @@ def _most_noise(history: History) -> Noise:
     """Two keyframes that were coded at other quantisers differ, of however frozen a picture they are."""
     if "frozen" in (history.standing, history.suspected):
         return _RESTING_AGAIN if history.rests else _NOISE_AGAIN
-    return _RESTING_LEFT if history.rests else _NOISE_LEFT
+    if not history.rests:
+        return _NOISE_LEFT
+    # Finer keyframes of a living picture with next to no noise of its own differ less by as much.
+    quiet, middling = (most * history.keyframe_step for most in _RESTING_LEFT)
+    return max(quiet, _NOISE_LEFT[0]), max(middling, _NOISE_LEFT[1])
 
 
 def _left(noise: Noise, usual: Noise, most: Noise) -> Iterator[bool]:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from edge.validator.baseline import LOOKS_TO_KNOW, SLOWEST
 
 LEAST_PICTURES: Final = 6
-_QUANTISER_STEP: Final = 6
+QUANTISER_STEP: Final = 6
 """So much more halves the bits (ITU-T H.264 and H.265: the step of the quantiser doubles)."""
 _RESTING: Final = 0.25
 """Quantile of the pictures that tells the rest: what passes through the view is not in all of them."""
@@ -41,6 +41,8 @@ class Rest:
     """Mean of such pictures."""
     finest: float
     """The finest quantiser behind a keyframe, in the mean of the groups of pictures."""
+    key_quantiser: float
+    """Mean of the keyframes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,12 @@ def effort(pictures: Sequence[Coded]) -> Effort | None:
         return None
     cost = sorted(_cost(*one) for one in resting)[int(_RESTING * len(resting))]
     share = cost * len(keyframes) / sum(keyframes)
-    return Effort(cost, fmean(quantiser for _, quantiser in resting), _finest(pictures), share)
+    keys = [one.quantiser for one in pictures if one.is_keyframe and one.quantiser is not None]
+    return Effort(cost, fmean(quantiser for _, quantiser in resting), _finest(pictures), fmean(keys), share)
 
 
 def _cost(size_bytes: int, quantiser: int | None) -> float:
-    return 0.0 if quantiser is None else float(size_bytes * 2.0 ** (quantiser / _QUANTISER_STEP))
+    return 0.0 if quantiser is None else float(size_bytes * 2.0 ** (quantiser / QUANTISER_STEP))
 
 
 def _resting(pictures: Sequence[Coded]) -> Iterator[tuple[int, int]]:
@@ -95,12 +98,15 @@ class Efforts:
         self.resting_bytes = 0.0
         self.quantiser = 0.0
         self.finest = 0.0
+        self.key_quantiser = 0.0
         self.looks = 0
 
     @property
     def least(self) -> Rest | None:
         """About the least that a living picture cost; None while too few were seen."""
-        return Rest(self.resting_bytes, self.quantiser, self.finest) if self.looks >= LOOKS_TO_KNOW else None
+        if self.looks < LOOKS_TO_KNOW:
+            return None
+        return Rest(self.resting_bytes, self.quantiser, self.finest, self.key_quantiser)
 
     def learn(self, seen: Rest) -> None:
         """Take in what it cost up to a valid look."""
@@ -109,6 +115,7 @@ class Efforts:
         self.resting_bytes = _toward_least(self.resting_bytes, seen.resting_bytes, first)
         self.quantiser += max(first, SLOWEST) * (seen.quantiser - self.quantiser)
         self.finest = _toward_least(self.finest, seen.finest, first)
+        self.key_quantiser += max(first, SLOWEST) * (seen.key_quantiser - self.key_quantiser)
 
 
 def _toward_least(known: float, new: float, weight: float) -> float:

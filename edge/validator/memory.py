@@ -107,6 +107,7 @@ class KeptEfforts(Kept):
     resting_bytes: Annotated[float, Field(ge=0, le=2**53)] = 0.0
     quantiser: Annotated[float, Field(ge=-128, le=128)] = 0.0
     finest: Annotated[float, Field(ge=-128, le=128)] = 0.0
+    key_quantiser: Annotated[float, Field(ge=-128, le=128)] = 0.0
     looks: Count = 0
 
     @classmethod
@@ -118,7 +119,7 @@ class KeptEfforts(Kept):
         """Take it up again."""
         one = Efforts()
         one.resting_bytes, one.quantiser, one.finest = self.resting_bytes, self.quantiser, self.finest
-        one.looks = self.looks
+        one.key_quantiser, one.looks = self.key_quantiser, self.looks
         return one
 
 

@@ -20,6 +20,8 @@ RATES = {
     "constant quality": {"qp": "30"},
 }
 
+HARD_PRESSED = {"bit_rate": 100_000, "vbv": "vbv-maxrate=100:vbv-bufsize=50:", "preset": "ultrafast", "gop_s": 2}
+
 
 def walking(picture, place):
     """Somebody crosses the view."""
@@ -29,7 +31,7 @@ def walking(picture, place):
     return walked
 
 
-def encoded(path, pictures, *, bit_rate=None, vbv="", qp=None, codec="libx264"):
+def encoded(path, pictures, *, bit_rate=None, vbv="", qp=None, codec="libx264", preset="veryfast", gop_s=GOP_S):
     """A file as a camera would code it, its clock in every picture."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=FPS)
@@ -37,8 +39,8 @@ def encoded(path, pictures, *, bit_rate=None, vbv="", qp=None, codec="libx264"):
         stream.codec_context.thread_count = 1
         if bit_rate:
             stream.bit_rate = bit_rate
-        settings = f"{vbv}keyint={FPS * GOP_S}:min-keyint={FPS * GOP_S}:scenecut=0:bframes=0"
-        stream.options = {"preset": "veryfast", "tune": "zerolatency", "x264-params": settings} | ({"qp": qp} if qp else {})
+        settings = f"{vbv}keyint={FPS * gop_s}:min-keyint={FPS * gop_s}:scenecut=0:bframes=0"
+        stream.options = {"preset": preset, "tune": "zerolatency", "x264-params": settings} | ({"qp": qp} if qp else {})
         for place, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(clock(picture, place // FPS), format="bgr24")
             frame.pts = place
@@ -47,9 +49,9 @@ def encoded(path, pictures, *, bit_rate=None, vbv="", qp=None, codec="libx264"):
     return path
 
 
-def film(*, freeze=END, people=0):
+def film(*, freeze=END, people=0, noise=3):
     """A room with a sensor's noise; up to picture `people` somebody walks, from picture `freeze` on it stands."""
-    room, sensor, last = view(3), Sensor(noise=3), None
+    room, sensor, last = view(3), Sensor(noise=noise), None
     for place in range(END):
         if place < freeze:
             last = sensor(walking(room, place) if place < people else room)
@@ -79,6 +81,19 @@ def test_freeze_is_found_however_the_bits_are_rationed(tmp_path, rate, container
 def test_quiet_after_people_have_left_is_no_freeze(tmp_path, rate):
     """The encoder has less to do than ever, but the sensor's noise goes on."""
     assert faults(encoded(tmp_path / "camera.mp4", film(people=FREEZE), **RATES[rate])) == []
+
+
+def test_freeze_is_found_while_the_encoder_works_on_what_it_left_out(tmp_path):
+    """With hardly any buffer it spends as much on a frozen picture as on a living one, at ever finer quantisers."""
+    (fault,) = faults(encoded(tmp_path / "camera.mp4", film(freeze=FREEZE, people=FREEZE, noise=1), **HARD_PRESSED))
+    assert fault["reason"] == "frozen"
+    minutes, seconds = fault["from"].split(":")
+    assert FREEZE / FPS <= int(minutes) * 60 + float(seconds) <= FREEZE / FPS + 2 * EVERY_S
+
+
+def test_quiet_after_people_have_left_is_no_freeze_where_the_encoder_was_hard_pressed(tmp_path):
+    """It goes on to finer quantisers too, and keeps more of the noise."""
+    assert faults(encoded(tmp_path / "camera.mp4", film(people=FREEZE, noise=1), **HARD_PRESSED)) == []
 
 
 @pytest.mark.parametrize("rate", RATES)

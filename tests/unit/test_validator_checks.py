@@ -35,10 +35,10 @@ NOISELESS = Stillness(
 """A picture coded anew, of a sensor that gives nothing new."""
 NOISY = {"usual_noise": (1.5, 2.0), "detail_kept": 1.0, "relit": False}
 LESS_NOISE = replace(NOISELESS, noise=(1.2, 1.6))
-ALIVE = {"effort": Effort(900.0, 28.0, 28.0, 0.09), "least_effort": Rest(1000.0, 28.0, 28.0)}
-FINER = {"effort": Effort(900.0, 25.0, 23.0, 0.09), "least_effort": Rest(1000.0, 28.0, 27.0)}
-QUIET = Effort(20.0, 30.0, 30.0, 0.001)
-RESTS = {"effort": Effort(100.0, 28.0, 28.0, 0.01), "least_effort": Rest(1000.0, 28.0, 28.0)}
+ALIVE = {"effort": Effort(900.0, 28.0, 28.0, 28.0, 0.09), "least_effort": Rest(1000.0, 28.0, 28.0, 28.0)}
+FINER = {"effort": Effort(900.0, 25.0, 23.0, 28.0, 0.09), "least_effort": Rest(1000.0, 28.0, 27.0, 28.0)}
+QUIET = Effort(20.0, 30.0, 30.0, 28.0, 0.001)
+RESTS = {"effort": Effort(100.0, 28.0, 28.0, 28.0, 0.01), "least_effort": Rest(1000.0, 28.0, 28.0, 28.0)}
 KNOWN = History(
     still=Stillness(300, 0.0, 0.3, np.zeros((2, 2), np.float32)),
     usual_still=0.0,
@@ -86,9 +86,15 @@ CASES = {
     "less noise, encoder rests, usual effort not known": (
         KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "least_effort": None}, None,
     ),
-    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 31.0, 31.0, 0.01)}, None),
+    "less noise, coarser": (KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 31.0, 31.0, 28.0, 0.01)}, None),
     "less noise, encoder rests, somebody passes": (
         KNOWN, {}, {"still": replace(LESS_NOISE, moved_share=0.05), **NOISY, **RESTS}, None,
+    ),
+    "less noise, encoder rests, keyframes finer than usual": (
+        KNOWN, {}, {"still": LESS_NOISE, **NOISY, **RESTS, "effort": Effort(100.0, 28.0, 28.0, 25.0, 0.01)}, None,
+    ),
+    "noise is gone, encoder rests, keyframes finer than usual": (
+        KNOWN, {}, {"still": NOISELESS, **NOISY, **RESTS, "effort": Effort(100.0, 28.0, 28.0, 22.0, 0.01)}, "frozen",
     ),
     "people left": (KNOWN, {}, {"still": replace(LESS_NOISE, noise=(1.45, 1.9)), **NOISY, **RESTS}, None),
     "still frozen, coded anew": (

@@ -27,6 +27,7 @@ def test_picture_that_is_only_refined_rests_at_next_to_nothing():
     assert living.quantiser == pytest.approx(24.7, abs=0.5)
     assert still.finest == 17
     assert living.finest == 24
+    assert still.key_quantiser == 28
 
 
 @given(PICTURES)
@@ -62,13 +63,13 @@ def test_least_effort_is_known_after_enough_looks_and_rises_slowly():
     efforts = Efforts()
     for _ in range(LOOKS_TO_KNOW):
         assert efforts.least is None
-        efforts.learn(Rest(1000.0, 28.0, 28.0))
-    assert efforts.least == Rest(pytest.approx(1000.0), pytest.approx(28.0), pytest.approx(28.0))
+        efforts.learn(Rest(1000.0, 28.0, 28.0, 28.0))
+    assert efforts.least == Rest(pytest.approx(1000.0), *3 * [pytest.approx(28.0)])
     for _ in range(5):
-        efforts.learn(Rest(400.0, 30.0, 30.0))
+        efforts.learn(Rest(400.0, 30.0, 30.0, 30.0))
     assert efforts.least.resting_bytes < 520
     for _ in range(20):
-        efforts.learn(Rest(5000.0, 30.0, 30.0))
+        efforts.learn(Rest(5000.0, 30.0, 30.0, 30.0))
     assert efforts.least.resting_bytes < 750
 
 
@@ -76,5 +77,5 @@ def test_efforts_outlive_a_restart():
     """What was put down is taken up."""
     efforts = Efforts()
     for _ in range(LOOKS_TO_KNOW):
-        efforts.learn(Rest(1000.0, 28.0, 28.0))
+        efforts.learn(Rest(1000.0, 28.0, 28.0, 28.0))
     assert KeptEfforts.model_validate_json(KeptEfforts.of(efforts).model_dump_json()).efforts().least == efforts.least
