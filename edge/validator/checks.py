@@ -252,7 +252,7 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
     if likeness.lost_share * likeness.known_share < _LEAST_GONE:
         return None
     something_left = likeness.lost_alike >= _NOTHING_ALIKE
-    if _dazzled(likeness) or (something_left and _lights_out(features, likeness)):
+    if _dazzled(likeness) or (_lights_out(features, likeness) and (something_left or _is_dark_screen(features))):
         return None
     limit = limits.covered_share * (_STANDING_SHARE if history.standing == "covered" else 1)
     # Where the rim of a cover runs there is detail, though not the known one; a view that was moved is full of that.
@@ -283,6 +283,12 @@ def blurred(features: Features, history: History, limits: Thresholds) -> Finding
 def unchanged(_: Features, history: History, __: Thresholds) -> Finding | None:
     """However alive it looks: nothing has happened in it for far longer than ever."""
     return Finding("frozen", history.lull, TOO_STILL) if history.lull >= TOO_STILL else None
+
+
+def _is_dark_screen(features: Features) -> bool:
+    """Words on black may be what is left to see: the next look tells."""
+    first = features.colours[0] if features.colours else None
+    return first is not None and first.luma < _GREY_LUMA[0] and first.share >= _DARK_SHARE
 
 
 def _lights_out(features: Features, likeness: Likeness) -> bool:

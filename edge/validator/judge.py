@@ -4,7 +4,9 @@ A picture is a numpy array of uint8, BGR, shape (height, width, 3), C-contiguous
 320 wide, as the decoder delivers it. One judge serves one channel and belongs to one thread.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -15,7 +17,7 @@ from edge.validator.effort import Coded, Effort, effort
 from edge.validator.features import Features, Picture, measure
 from edge.validator.lull import Lull
 from edge.validator.memory import KeptLight, KeptLull, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
-from edge.validator.stillness import Stillness, Stills, stillness, strongest
+from edge.validator.stillness import Noise, Stillness, Stills, stillness, strongest
 from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
@@ -27,6 +29,27 @@ _COMPARED: Final = ("frozen", "no_signal")
 _LEAST_DETAIL: Final = 0.1
 _RELIT: Final = 0.05
 """A lamp that is switched on takes the noise away as a freeze does, but moves the shadows by more than that."""
+
+
+_MOST_LOOKS: Final = 2
+"""That a finding may count for (`Finding.looks`)."""
+_HELD_BACK: Final = 6
+"""Looks after which noise is learned: that of a picture that froze fades while the encoder settles (ten looks)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What a valid look teaches of noise, once nothing was found in the looks behind it either."""
+
+    stills: Stills
+    noise: Noise
+    detail: float
+    effort: Effort | None
+
+    def learn(self) -> None:
+        self.stills.learn_noise(self.noise, self.detail)
+        if self.effort is not None:
+            self.stills.efforts.learn(self.effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +71,9 @@ class ChannelJudge:
         self._views = {False: Views(), True: Views()}  # by day, in infrared
         self._stills = {False: Stills(), True: Stills()}
         self._light = Light()
+        self._lights = deque([self._light], maxlen=_MOST_LOOKS)
+        """As it was before each of the last looks."""
+        self._lessons: deque[_Lesson] = deque()
         self._lull = Lull()
         self._effort: Effort | None = None
         self._last: Features | None = None
@@ -68,16 +94,16 @@ class ChannelJudge:
     def look(self, picture: Picture, at_ms: int, coded: Sequence[Coded] = ()) -> Outcome:
         """Judge the next picture, which is of another moment than the last one.
 
-        `at_ms` (UTC) may step. `coded` are the pictures from the last one up to this one, as
-        they were coded, as far as that is known. Raises ValueError for an array that is no picture.
+        `at_ms` (UTC) may step. `coded` are the pictures from the last one up to this one, as they were coded, as far as
+        that is known. Raises ValueError for an array that is no picture.
         """
         features = measure(picture)
         if self._last is not None and self._last.shape != features.shape:
             self._forget_noise()
         self._effort = effort(coded)
-        before = self._light.infrared
+        self._lights.append(copy(self._light))
         infrared = self._light.see(features)
-        if infrared != before:
+        if infrared != self._lights[-1].infrared:
             self._light.changed()
         self._lull.look(features.thumbnail, at_ms)
         history = self._history(features, infrared)
@@ -88,7 +114,9 @@ class ChannelJudge:
         change = self._hysteresis.look(at_ms, finding)
         if self.verdict is not None:
             self._lull.doubt()
-        if finding is None and self.verdict is None:
+        if finding is not None:
+            self._unlearn(finding)
+        elif self.verdict is None:
             self._light.learn(features)
             if infrared is not None:
                 self._learn(features, infrared, history.still)
@@ -105,16 +133,24 @@ class ChannelJudge:
 
     def _forget_noise(self) -> None:
         """Learn it anew: the camera was set to another size, or seemed frozen by its noise and yet something moved."""
+        self._lessons.clear()
         for stills in self._stills.values():
             stills.looks = stills.efforts.looks = 0
 
     def _learn(self, features: Features, infrared: bool, still: Stillness | None) -> None:
         self._views[infrared].learn(features)
-        if still is not None and still.squares:
-            self._stills[infrared].learn(still.share, still.same)
-            self._stills[infrared].learn_noise(still.noise, strongest(features.detail))
-            if self._effort is not None:
-                self._stills[infrared].efforts.learn(self._effort)
+        if still is None or not still.squares:
+            return
+        stills = self._stills[infrared]
+        stills.learn(still.share, still.same)
+        self._lessons.append(_Lesson(stills, still.noise, strongest(features.detail), self._effort))
+        if len(self._lessons) > _HELD_BACK or stills.known_noise is None:
+            self._lessons.popleft().learn()
+
+    def _unlearn(self, finding: Finding) -> None:
+        """A fault is not the light of the scene, and what led to it no measure of its noise."""
+        self._light = self._lights[-1 if self._last_finding else -finding.looks]
+        self._lessons.clear()
 
     def _history(self, features: Features, infrared: bool | None) -> History:
         likeness = None if infrared is None else self._likeness(features, infrared)
@@ -188,6 +224,7 @@ class ChannelJudge:
         judge._views = {False: memory.day.views(), True: memory.infrared.views()}
         judge._stills = {False: memory.day_stills.stills(), True: memory.infrared_stills.stills()}
         judge._light, judge._lull = memory.light.light(), memory.lull.lull()
+        judge._lights.append(judge._light)
         judge._clear_looks_ago = memory.clear_looks_ago
         kept = memory.verdict
         if kept is not None:

@@ -117,6 +117,10 @@ CASES = {
     "sprayed with dark paint": (
         KNOWN, {"high_luma": 30.0}, {"likeness": replace(LIKE, lost_share=0.9, alike=0.0, brightness=0.3)}, "covered",
     ),
+    "words on black, in the first look": (
+        KNOWN, {"high_luma": 9.0, "colours": (Colour(0.95, 8, 0, 1.2),)},
+        {"likeness": replace(LIKE, lost_share=0.9, alike=0.0, brightness=0.1), "still": still(0.0, points_share=0.1)}, None,
+    ),
     "covered but for a bright sign": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.7, alike=0.85)}, "covered"),
     "blurred very much": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.7, alike=0.85, lost_alike=0.9)}, None),
     "dazzled": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.1, dazzled_share=0.3)}, None),
