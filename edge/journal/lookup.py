@@ -1,4 +1,9 @@
-"""Reading stored events: statements only, on a connection of the journal. A filter is a list of kinds, None for all."""
+"""Reading stored events: statements only, on a connection of the journal. A filter is a list of kinds, None for all.
+
+A site may make up as many kinds as there is room for. Of a page of events only so many kinds can have one as it is
+long: those whose first event comes first. They are found by one step into the index for each kind, and only their
+ranges are read, no further than the first event of the last of them.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,7 +15,7 @@ from edge.journal.tables import events, kinds, sources
 
 LONGEST_SEGMENT_MS: Final = 2 * 3600 * 1000  # segment_s is at most an hour, and a cut waits for a keyframe
 _KINDS_A_QUERY: Final = 100  # SQLite takes at most 500 SELECTs in one
-_POSITIONS_A_QUERY: Final = 500
+_NUMBERS_A_QUERY: Final = 500
 
 
 def entries(
@@ -28,6 +33,9 @@ def entries(
         bounds.append(events.c.position < before)
     if wanted is None:
         return _whole(connection, _ordered(_rows().where(*bounds), newest_first=newest_first).limit(limit))
+    if limit is not None and len(wanted) > limit:
+        wanted, end = _nearest(connection, wanted, bounds, limit=limit, newest_first=newest_first)
+        bounds.append(end)
     positions: list[int] = []
     for begin in range(0, len(wanted), _KINDS_A_QUERY):
         some = wanted[begin : begin + _KINDS_A_QUERY]
@@ -86,6 +94,27 @@ def kind_payloads(kind: int, connection: Connection, after: int, limit: int) -> 
     return [(position, payload) for position, payload in connection.execute(chosen)]
 
 
+def _nearest(
+    connection: Connection,
+    wanted: Sequence[int],
+    bounds: Sequence[ColumnElement[bool]],
+    *,
+    limit: int,
+    newest_first: bool,
+) -> tuple[list[int], ColumnElement[bool]]:
+    """The kinds that the first `limit` events can be of, and up to where those events lie."""
+    within = select(events.c.position).where(events.c.kind == kinds.c.id, *bounds)
+    first = _ordered(within, newest_first=newest_first).limit(1).scalar_subquery()
+    found: list[tuple[int, int]] = []
+    for begin in range(0, len(wanted), _NUMBERS_A_QUERY):
+        some = select(first, kinds.c.id).where(kinds.c.id.in_(wanted[begin : begin + _NUMBERS_A_QUERY]))
+        found += [(position, kind) for position, kind in connection.execute(some) if position is not None]
+    chosen = sorted(found, reverse=newest_first)[:limit]
+    last = chosen[-1][0] if chosen else 0
+    end = events.c.position >= last if newest_first else events.c.position <= last
+    return [kind for _, kind in chosen], end
+
+
 def _positions(
     connection: Connection,
     wanted: Sequence[int],
@@ -109,8 +138,8 @@ def _positions(
 def at(connection: Connection, positions: Sequence[int]) -> list[Entry]:
     """The events at these positions, in no order."""
     found: list[Entry] = []
-    for begin in range(0, len(positions), _POSITIONS_A_QUERY):
-        some = positions[begin : begin + _POSITIONS_A_QUERY]
+    for begin in range(0, len(positions), _NUMBERS_A_QUERY):
+        some = positions[begin : begin + _NUMBERS_A_QUERY]
         found += _whole(connection, _rows().where(events.c.position.in_(some)))
     return found
 

@@ -38,7 +38,8 @@ NEWEST: Final = 20
 OF_CHANNEL: Final = 30
 ROWS: Final = 100
 MOST_LACKS: Final = 50
-_MOST_READS: Final = 10
+_FURTHER: Final = (100, 100)
+"""So many entries more are read, twice at most, where the newest say nothing new."""
 FEW: Final = 4
 SOME: Final = 16
 """From more channels than this on tiles are as small as they can be read."""
@@ -252,16 +253,15 @@ def _happenings(
     channels = (channel,) if channel else ()
     found: list[Entry] = []
     before: int | None = None
-    for _ in range(_MOST_READS):
-        wanted = limit - len(found)
+    for most in (limit, *_FURTHER):
         entries = journal.entries(
-            before=before, limit=wanted, newest_first=True, event_types=NOTABLE, channels=channels
+            before=before, limit=most, newest_first=True, event_types=NOTABLE, channels=channels
         )
         found += [one for one in entries if not is_no_news(one, live.lacks, times.now_ms)]
-        if len(found) >= limit or len(entries) < wanted:
+        if len(found) >= limit or len(entries) < most:
             break
         before = entries[-1].position
-    return _in_words(found, live, site, times)
+    return _in_words(found[:limit], live, site, times)
 
 
 def _in_words(entries: Sequence[Entry], live: LiveSite, site: Site, times: Times) -> list[Happening]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_events import EPOCH, JUMP, LATER_EPOCH, NOON, SITE, arrival, arrivals, segment, started
-from sqlalchemy import update
+from sqlalchemy import Engine, event, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -417,3 +417,45 @@ def test_a_filter_that_lets_hundreds_of_kinds_through_finds_them_in_order(journa
     expected = [n for n in range(1, 1_001) if n % 250]
     assert sequences(journal.entries(channels=channels, limit=700)) == expected[:700]
     assert sequences(journal.entries(channels=channels, limit=700, newest_first=True)) == expected[::-1][:700]
+
+
+@given(
+    said_of=st.lists(st.integers(0, 9), min_size=1, max_size=60),
+    wanted=st.sets(st.integers(0, 9), min_size=1),
+    limit=st.integers(1, 12),
+    newest_first=st.booleans(),
+    after=st.integers(0, 60),
+    before=st.none() | st.integers(0, 61),
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_page_is_the_same_however_many_kinds_there_are(
+    make_place, said_of, wanted, limit, newest_first, after, before
+) -> None:
+    """More kinds than the page is long, fewer, and such as have nothing within the bounds."""
+    journal = make_place().open()
+    journal.append([arrival(n, STOPPED, channel=f"cam{cam}") for n, cam in enumerate(said_of, 1)])
+    within = [n for n, cam in enumerate(said_of, 1) if cam in wanted and after < n and (before is None or n < before)]
+    page = journal.entries(
+        channels=[f"cam{cam}" for cam in wanted], after=after, before=before, limit=limit, newest_first=newest_first
+    )
+    journal.close()
+    assert sequences(page) == (within[::-1] if newest_first else within)[:limit]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_page_of_a_site_that_makes_up_kinds_is_found_in_few_steps(journal: Journal, newest_first: bool) -> None:
+    """Of 2,000 kinds: their first events are found some hundreds at a time, and then those of the page."""
+    journal.append([arrival(n, STOPPED, channel=f"cam{n % 2_000}") for n in range(1, 4_001)])
+    journal.append([arrival(4_001)])  # of no channel, so that a filter has something to leave out
+    asked: list[int] = []
+
+    def count(*_) -> None:
+        asked.append(1)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        page = journal.entries(channels=[f"cam{n}" for n in range(2_000)], limit=20, newest_first=newest_first)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert sequences(page) == (list(range(4_000, 3_980, -1)) if newest_first else list(range(1, 21)))
+    assert len(asked) <= 8
