@@ -181,6 +181,14 @@ SITE: Final[dict[str, str]] = {
     "events.truncated.since.one": "{count} event of {process} was dropped at {since}: its outbox was full.",
     "events.truncated.since.many": "{count} events of {process} were dropped at {since}: its outbox was full.",
     "events.do.truncated": "The recordings are not touched. Check the broker, and the way from here to HQ.",
+    "events.conflicting.one": "{count} event of {process} came twice with different content: the first counts.",
+    "events.conflicting.many": "{count} events of {process} came twice with different content: the first ones count.",
+    "events.conflicting.since.one": "{count} event of {process} came twice with different content, noticed at {since}:"
+    " the first counts.",
+    "events.conflicting.since.many": "{count} events of {process} came twice with different content, the newest noticed"
+    " at {since}: the first ones count.",
+    "events.do.conflicting": "The recordings are not touched. See whether two machines run with a copy of the same"
+    " state_dir, or who else has its certificate.",
     "events.silent.since": "No process has been heard since {since}: the broker does not pass on what they say.",
     "events.silent": "No process is heard: the broker does not pass on what they say.",
     "events.do.silent": "Restart Mosquitto. Recording goes on without it, and all events come after.",

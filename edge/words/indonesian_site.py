@@ -176,6 +176,14 @@ SITE: Final[dict[str, str]] = {
     "events.truncated.since.one": "{count} event dari {process} dibuang pada {since}: outbox-nya penuh.",
     "events.truncated.since.many": "{count} event dari {process} dibuang pada {since}: outbox-nya penuh.",
     "events.do.truncated": "Rekaman tidak terpengaruh. Periksa broker, dan jalur dari sini ke kantor pusat.",
+    "events.conflicting.one": "{count} event dari {process} datang dua kali, isinya beda: yang pertama dipakai.",
+    "events.conflicting.many": "{count} event dari {process} datang dua kali, isinya beda: yang pertama dipakai.",
+    "events.conflicting.since.one": "{count} event dari {process} datang dua kali, isinya beda, diketahui {since}:"
+    " yang pertama dipakai.",
+    "events.conflicting.since.many": "{count} event dari {process} datang dua kali, isinya beda, terakhir diketahui"
+    " {since}: yang pertama dipakai.",
+    "events.do.conflicting": "Rekaman tidak terpengaruh. Periksa apakah dua mesin memakai salinan dari satu state_dir,"
+    " atau siapa lagi yang memegang sertifikatnya.",
     "events.silent.since": "Tidak ada proses yang terdengar sejak {since}: broker tidak meneruskan kabar mereka.",
     "events.silent": "Tidak ada proses yang terdengar: broker tidak meneruskan kabar mereka.",
     "events.do.silent": "Restart Mosquitto. Perekaman jalan terus tanpanya, semua event menyusul.",

@@ -112,7 +112,8 @@ def _segment_rejected(event: catalog.SegmentRejected, words: Words) -> str:
 
 
 def _site_reported(event: catalog.SiteReported, words: Words) -> str:
-    return words("event.site_reported", status=event.status, start=event.from_, end=event.to)
+    status = words.of_code("top.title", event.status)
+    return words("event.site_reported", status=status, start=event.from_, end=event.to)
 
 
 def _report_delivered(event: catalog.ReportDelivered, words: Words) -> str:

@@ -236,7 +236,7 @@ def _events(group: Sequence[Trouble], times: Times) -> Statement:
         return _unknown(group, times)
     count = int(trouble.params.get("count", 0))
     number = ".one" if count == 1 else ".many"
-    what = _since(key, trouble.since_ms, times, number, process=trouble.subject, count=count)
+    what = _since(key, trouble.since_ms, times, number, process=trouble.subject, count=words.whole(count))
     do = words(f"events.do.{trouble.code}")
     return Statement(_mood(trouble), "picture_fault", what, do, process=trouble.subject)
 

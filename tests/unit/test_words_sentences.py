@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from edge.events.catalog import EVENTS, RecordingStopped, SegmentWritten, UnknownEvent
+from edge.events.catalog import EVENTS, RecordingStopped, SegmentWritten, SiteReported, UnknownEvent
 from edge.words.catalog import Words
 from edge.words.language import LANGUAGES
 from edge.words.sentences import SENTENCES, sentence
@@ -13,6 +13,18 @@ from edge.words.sentences import SENTENCES, sentence
 def test_every_event_of_the_catalog_has_a_sentence():
     """A new event without one does not pass."""
     assert set(SENTENCES) == set(EVENTS.values())
+
+
+def test_every_event_has_a_sentence_of_its_own_in_each_language():
+    """No two share one, and none is left in the other language."""
+    told = [sentence(event.read(event.example), Words(language)) for event in EVENTS.values() for language in LANGUAGES]
+    assert len(set(told)) == len(EVENTS) * len(LANGUAGES)
+
+
+@pytest.mark.parametrize(("language", "status"), [("en", "needs attention"), ("id", "perlu diperiksa")])
+def test_report_is_told_in_words_and_not_by_its_code(language, status):
+    """`degraded` is for programs."""
+    assert f": {status}, " in sentence(SiteReported.read(SiteReported.example), Words(language))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -126,9 +126,9 @@ OTHERS = [
     *(("disk", subject, "short", {"promise_days": 30.0, "forecast_days": 21.5, "short_from_ms": NOW})
       for subject in ("", "lobby")),
     *(("events", "recorder", code, {"count": count, "epoch": "x"})
-      for code in ("missing", "lost", "truncated") for count in (1, 9)),
+      for code in ("missing", "lost", "truncated", "conflicting") for count in (1, 9)),
     ("events", "recorder", "unanswered", {"count": 9, "said": 10**15, "asked": 12, "asked_ms": NOW}),
-    *(("events", "", code, {}) for code in ("broker_away", "silent", "journal_unavailable")),
+    *(("events", "", code, {}) for code in ("broker_away", "silent", "journal_unavailable", "hq_silent")),
     *(("clock", "recorder", "stepped", {"step_s": step_s}) for step_s in (-3600.0, 3.5)),
     *(("clock", "lobby", "camera", {"name": "Lobby", "offset_s": offset_s}) for offset_s in (-90.0, 61.0)),
 ]  # fmt: skip
@@ -177,6 +177,17 @@ def test_events_that_are_asked_for_in_vain_are_told_with_what_was_done():
     assert text.startswith(
         "recorder says that it wrote 1,000,000,000,000,000 events; 999,999,999,995,000 of them have not come since 13:02, 1 h"
         " ago. Asked 26 times in vain, last at 13:58. The recordings are not touched. If it cannot have written so many, "
+    )
+
+
+def test_events_that_came_twice_are_told_with_what_to_look_for():
+    """Two machines count as one: what to do stands there, and a large count can be read."""
+    trouble = Trouble("degraded", "events", "recorder", "conflicting", NOW - 4 * MINUTE, {"count": 48_211})
+    (text,) = said(trouble)
+    assert text == (
+        "48,211 events of recorder came twice with different content, the newest noticed at 13:58, 4 min ago: the first"
+        " ones count. The recordings are not touched. See whether two machines run with a copy of the same state_dir, or"
+        " who else has its certificate."
     )
 
 
