@@ -243,7 +243,7 @@ class Trouble:
     | disk | mount or "" | `harmed` (segments read back are damaged; shown for a week) | count, detail (a path) |
     | disk | channel id or "" | `short` (retention) | name, promise_days, forecast_days, short_from_ms |
     | events | process | `missing` (asked for again), `unanswered` (asked for in vain, often; added by who asks) |
-    count; of `unanswered` also said, asked, asked_ms |
+    count; of `unanswered` also said, asked, asked_ms, and now: what it says where that is less, else None |
     | events | process | `lost` (gone for ever), `truncated` (dropped by its outbox), `conflicting` (two events under
     one number); shown for 24 hours | count |
     | events | `broker` | `silent` (no expected process is heard, and none said goodbye) | last_heard_ms |

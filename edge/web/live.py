@@ -254,7 +254,8 @@ def _as_seen_from_here(
         for one in view.processes
     )
     theirs = [one for one in view.troubles if (one.about, one.subject) != ("process", own_process)]
-    told = [_told(one, unanswered) for one in theirs]
+    said = {one.name: (one.epoch, one.last_sequence) for one in view.processes}
+    told = [_told(one, unanswered, said.get(one.subject)) for one in theirs]
     troubles = tuple(sorted((*own, *told), key=lambda one: one.severity != "down"))
     health, totals = view.health, view.totals
     if health != "down":
@@ -263,10 +264,14 @@ def _as_seen_from_here(
     return replace(view, health=health, troubles=troubles, processes=processes)
 
 
-def _told(trouble: Trouble, unanswered: Mapping[str, Unanswered]) -> Trouble:
-    """The trouble, or, of events that were asked for in vain, how often they were."""
+def _told(
+    trouble: Trouble, unanswered: Mapping[str, Unanswered], says_now: tuple[str | None, int | None] | None
+) -> Trouble:
+    """The trouble, or, of events that were asked for in vain, how often they were; `now`: what it says in the end."""
     found = unanswered.get(trouble.subject)
     if found is None or (trouble.about, trouble.code) != ("events", "missing"):
         return trouble
-    params = {"count": found.missing, "said": found.said, "asked": found.asked, "asked_ms": found.asked_ms}
+    epoch, last = says_now or (None, None)
+    now = last if epoch == found.source.epoch and last is not None and last < found.said else None
+    params = {"count": found.missing, "said": found.said, "asked": found.asked, "asked_ms": found.asked_ms, "now": now}
     return replace(trouble, code="unanswered", params=params)

@@ -173,6 +173,7 @@ SITE: Final[dict[str, str]] = {
     " Asked {asked} times in vain, last at {last}.",
     "events.unanswered.since": "{process} says that it wrote {said} events; {count} of them have not come since"
     " {since}. Asked {asked} times in vain, last at {last}.",
+    "events.unanswered.now": "Now it says {now}.",
     "events.do.unanswered": "The recordings are not touched. If it cannot have written so many, keep a copy of its"
     " state_dir, and check that box's memory and disk. If it can, its log says whether it is asked (replay).",
     "events.do.lost": "The recordings are not touched. Find out who removed or cut its outbox in state_dir.",

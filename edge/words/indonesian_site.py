@@ -168,6 +168,7 @@ SITE: Final[dict[str, str]] = {
     " Diminta {asked} kali tanpa hasil, terakhir {last}.",
     "events.unanswered.since": "{process} menyatakan sudah menulis {said} event; {count} di antaranya belum datang"
     " sejak {since}. Diminta {asked} kali tanpa hasil, terakhir {last}.",
+    "events.unanswered.now": "Sekarang ia menyatakan {now}.",
     "events.do.unanswered": "Rekaman tidak terpengaruh. Kalau tidak mungkin sebanyak itu, simpan salinan state_dir,"
     " lalu periksa memori dan disk mesin itu. Kalau mungkin, log-nya menunjukkan apakah permintaan (replay) sampai.",
     "events.do.lost": "Rekaman tidak terpengaruh. Cari tahu siapa yang menghapus atau memotong outbox di state_dir.",

@@ -247,6 +247,8 @@ def _unanswered(trouble: Trouble, times: Times) -> Statement:
     figures = {name: words.whole(params[name]) for name in ("said", "count", "asked")}
     last = times.moment(params["asked_ms"])
     what = _since("events.unanswered", trouble.since_ms, times, process=trouble.subject, last=last, **figures)
+    if params.get("now") is not None:
+        what = f"{what} {words('events.unanswered.now', now=words.whole(params['now']))}"
     return Statement(_mood(trouble), "picture_fault", what, words("events.do.unanswered"), process=trouble.subject)
 
 

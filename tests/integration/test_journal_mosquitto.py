@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
-from journal_events import payload
+from journal_events import SITE, payload
 from journal_site import Publisher, Web, client, rows, stored, until
 
 from edge.events.catalog import RecordingStopped
+from edge.journal.positions import Source
 
 
 @pytest.fixture
@@ -101,6 +102,27 @@ def test_an_outbox_that_was_deleted_is_a_new_epoch_and_its_tail_is_lost(mosquitt
     web.end()
     web = site(Web)
     assert web.ingest.metrics()["lost"] == 20
+
+
+def test_a_claim_that_cannot_be_true_ends_with_a_new_outbox(mosquitto, site, tmp_path: Path) -> None:
+    """The way out of docs/troubleshooting.md: the outbox is moved away while its process is stopped."""
+    web = site(Web)
+    recorder = Publisher(mosquitto.port, tmp_path).begin()
+    recorder.append(20)
+    until(lambda: web.holds(recorder.outbox))
+    epoch = recorder.outbox.epoch
+    web.journal.hear(Source(SITE, "recorder", epoch), 10**15)
+    until(web.ingest.unanswered, 60)
+    recorder.end()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "recorder.outbox").rename(tmp_path / "kept" / "recorder.outbox")
+    recorder = site(Publisher)
+    assert recorder.outbox.previous == (epoch, 21)
+    recorder.append(3)
+    until(lambda: [one.lost for one in web.journal.completeness() if one.epoch == epoch] == [((22, 10**15),)])
+    until(lambda: web.holds(recorder.outbox))
+    assert web.ingest.unanswered() == []
+    assert web.ingest.metrics()["missing"] == 0
 
 
 def test_events_that_the_outbox_no_longer_holds_are_lost(mosquitto, site) -> None:

@@ -294,6 +294,29 @@ def test_a_site_that_says_it_wrote_more_than_can_be_is_asked_seldom_and_named(hq
     assert (f"hq/{SBY}/command/recorder/replay", 2, 8) in hq.asked()[asked:]
 
 
+def test_a_lower_claim_takes_nothing_back_and_a_new_outbox_ends_it(hq: Headquarters) -> None:
+    """A disk that was set back says less too, and what it forgot was real: only that nobody has it settles it."""
+    hq.events(1, 2, 3)
+    hq.beat(10**15)
+    for _ in range(60):
+        hq.beat(3)
+        hq.answer("partial", 1) if hq.asked() else None
+        hq.wait(10)
+    (found,) = hq.ingest.unanswered()
+    assert (found.said, found.missing) == (10**15, 10**15 - 3)
+    hq.beat(0, epoch=LATER_EPOCH)
+    hq.events(1, epoch=LATER_EPOCH)
+    asked = len(hq.asked())
+    while len(hq.asked()) == asked:
+        hq.beat(1, epoch=LATER_EPOCH)
+        hq.wait(10)
+    hq.answer("gone", 10**15)
+    hq.wait(2)
+    assert hq.ingest.unanswered() == []
+    old, new = hq.journal.completeness(JKT)
+    assert (old.missing, old.lost, new.missing, new.lost) == ((), ((4, 10**15),), (), ())
+
+
 def test_a_site_that_makes_holes_without_end_is_not_all_that_is_spoken_of(hq: Headquarters, monkeypatch) -> None:
     """Though its name comes first; what is too much for now is said later."""
     monkeypatch.setattr(announcements, "_SAID_TOGETHER", 0)

@@ -110,7 +110,11 @@ def test_events_that_are_missing_and_asked_for_in_vain_are_told_so(live, clock):
     live.set_unanswered(found)
     assert live.version == version
     told = {one.code: one.params for one in live.view().troubles if one.about == "events"}
-    assert told == {"unanswered": {"count": 10**15 - 1, "said": 10**15, "asked": 12, "asked_ms": live.now_ms()}}
+    figures = {"count": 10**15 - 1, "said": 10**15, "asked": 12, "asked_ms": live.now_ms()}
+    assert told == {"unanswered": {**figures, "now": None}}
+    live.hear("recorder", beat(clock), live.now_ms())
+    told = {one.code: one.params for one in live.view().troubles if one.about == "events"}
+    assert told == {"unanswered": {**figures, "now": 0}}
     live.set_unanswered([])
     assert [one.code for one in live.view().troubles if one.about == "events"] == ["missing"]
 

@@ -127,7 +127,8 @@ OTHERS = [
       for subject in ("", "lobby")),
     *(("events", "recorder", code, {"count": count, "epoch": "x"})
       for code in ("missing", "lost", "truncated", "conflicting") for count in (1, 9)),
-    ("events", "recorder", "unanswered", {"count": 9, "said": 10**15, "asked": 12, "asked_ms": NOW}),
+    *(("events", "recorder", "unanswered", {"count": 9, "said": 10**15, "asked": 12, "asked_ms": NOW, "now": now})
+      for now in (None, 48_211)),
     *(("events", "", code, {}) for code in ("broker_away", "silent", "journal_unavailable", "hq_silent")),
     *(("clock", "recorder", "stepped", {"step_s": step_s}) for step_s in (-3600.0, 3.5)),
     *(("clock", "lobby", "camera", {"name": "Lobby", "offset_s": offset_s}) for offset_s in (-90.0, 61.0)),
@@ -178,6 +179,13 @@ def test_events_that_are_asked_for_in_vain_are_told_with_what_was_done():
         "recorder says that it wrote 1,000,000,000,000,000 events; 999,999,999,995,000 of them have not come since 13:02, 1 h"
         " ago. Asked 26 times in vain, last at 13:58. The recordings are not touched. If it cannot have written so many, "
     )
+
+
+def test_claim_that_is_not_repeated_stands_beside_what_is_said_now():
+    """Whoever reads it sees at once that one of the two is wrong."""
+    params = {"count": 10**9 - 48_211, "said": 10**9, "asked": 26, "asked_ms": NOW - 4 * MINUTE, "now": 48_211}
+    (text,) = said(Trouble("degraded", "events", "recorder", "unanswered", NOW - 60 * MINUTE, params))
+    assert "Asked 26 times in vain, last at 13:58. Now it says 48,211. The recordings" in text
 
 
 def test_events_that_came_twice_are_told_with_what_to_look_for():
