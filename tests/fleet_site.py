@@ -223,6 +223,7 @@ STORIES: dict[str, Callable[[MadeUpSite, int], None]] = {
     "full": _full,
     "missing": _missing,
     "lost": _lost,
+    "flood": lambda site, _: site.live.set_pace(4_987.0),
 }
 QUIET_MS = {"link": 12 * MINUTE_MS, "provider": 4 * MINUTE_MS, "box": 3 * MINUTE_MS, "broker": 40 * MINUTE_MS, "stopped": 60 * MINUTE_MS}
 AWAY = frozenset(QUIET_MS)

@@ -18,9 +18,10 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 JUMP = ClockJumped(step_s=1.0, wall_before="2026-11-23T02:22:03.500Z", wall_after="2026-11-23T02:22:00.000Z")
 
 
-def payload(sequence: int, data: EventData = JUMP, *, process="recorder", epoch=EPOCH, channel=None, site=SITE) -> bytes:
+def payload(sequence: int, data: EventData = JUMP, *, process="recorder", epoch=EPOCH, channel=None, site=SITE, minute=0) -> bytes:
+    time = NOON + timedelta(minutes=minute)
     envelope = Envelope.build(
-        data, site=site, process=process, epoch=epoch, sequence=sequence, time=NOON, subject=channel
+        data, site=site, process=process, epoch=epoch, sequence=sequence, time=time, subject=channel
     )
     return envelope.to_json()
 

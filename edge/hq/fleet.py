@@ -50,6 +50,7 @@ class Fleet:
         self._all: tuple[WatchedSite, ...] = ()
         self._full = False
         self._unanswered: set[str] = set()
+        self._fast: set[str] = set()
         self.own = self._made(own_site)
         self.journal: Journal | None = None
         self.lines: Callable[[str], SiteSummary | None] = lambda _: None
@@ -124,6 +125,14 @@ class Fleet:
             if watched is not None:
                 watched.live.set_unanswered(some)
         self._unanswered = {one.source.site for one in found}
+
+    def set_fast(self, found: Mapping[str, float]) -> None:
+        """Say how many events a second some sites write, and take back what was said of others."""
+        for site in self._fast | set(found):
+            watched = self._sites.get(site)
+            if watched is not None:
+                watched.live.set_pace(found.get(site, 0.0))
+        self._fast = set(found)
 
     def _shown(self, site: str) -> WatchedSite | None:
         """A site that can be folded into: one that is only now heard of has nothing behind it."""

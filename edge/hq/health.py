@@ -102,16 +102,18 @@ class HqCollector:
 
     def _site_gauges(self) -> Iterator[Metric]:
         health = GaugeMetricFamily("saksi_site_health", "1 well, 0.5 degraded, 0 down.", labels=["site"])
+        held = GaugeMetricFamily("saksi_site_events_held", "Events of the site that are here.", labels=["site"])
         missing = GaugeMetricFamily("saksi_site_events_missing", "Asked for again.", labels=["site"])
         lost = GaugeMetricFamily("saksi_site_events_lost", "Nobody has them any longer.", labels=["site"])
         newest = GaugeMetricFamily("saksi_site_newest_event_timestamp_seconds", "When it happened.", labels=["site"])
         for one in self._sites:
             health.add_metric([one.site], _LEVEL_VALUES[one.level])
+            held.add_metric([one.site], one.events.held)
             missing.add_metric([one.site], one.events.missing)
             lost.add_metric([one.site], one.events.lost)
             if one.events.newest_ms is not None:
                 newest.add_metric([one.site], one.events.newest_ms / 1000)
-        yield from (health, missing, lost, newest)
+        yield from (health, held, missing, lost, newest)
 
 
 @get("/metrics", opt=READ_ONLY, responses=problem_responses(401), media_type=MediaType.TEXT, sync_to_thread=True,

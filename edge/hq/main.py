@@ -201,6 +201,7 @@ class Hq:
             try:
                 ingest.tick()
                 self._hq.fleet.set_unanswered(ingest.unanswered())
+                self._hq.fleet.set_fast(ingest.fast())
                 snapshots.tick()
                 if now_ns >= retire_ns:
                     gone = journal.retire(self._hq.condition.now_ms() - keep_ms)

@@ -21,6 +21,7 @@ from edge.journal.batch import Appended
 from edge.journal.conflicts import ConflictAlarm
 from edge.journal.errors import JournalDamaged, JournalUnavailable
 from edge.journal.gaps import Gaps, Publish, Unanswered
+from edge.journal.pace import Paces
 from edge.journal.positions import Process
 from edge.journal.reading import Reading, read
 from edge.journal.scope import Scope
@@ -69,6 +70,7 @@ class Ingest:
         self._mutex = threading.Lock()
         self._counts = {"events": 0, "not_understood": 0, "duplicates": 0, "conflicts": 0, "refused": 0}
         self._refused: dict[str, int] = {}
+        self._paces = Paces()
         self._logged_ns: int | None = None
         self._unlogged = 0
 
@@ -93,7 +95,7 @@ class Ingest:
                 appended = self._journal.append(reading.arrivals, reading.refusals)
             except JournalUnavailable as error:
                 raise NotCommitted(str(error)) from error
-            self._count(appended, reading.refusals)
+            self._count(appended, reading.refusals, now_ms)
             understood = [entry for entry in appended.entries if entry.understood]
             if understood:
                 self._fold(understood)
@@ -131,6 +133,11 @@ class Ingest:
         """The sources that do not bring what they are said to have, however often they are asked."""
         return self._gaps.unanswered()
 
+    def fast(self) -> dict[str, float]:
+        """The sites that have written fast for some minutes, in events a second."""
+        with self._mutex:
+            return self._paces.fast(self._clock.wall_ns() // 1_000_000)
+
     def refused(self) -> Mapping[str, int]:
         """How many messages were refused since the start, by the site by whose topics they came; "" by no site's."""
         with self._mutex:
@@ -148,8 +155,9 @@ class Ingest:
             for ack in reading.acks:
                 self._acked(*ack)
 
-    def _count(self, appended: Appended, refusals: Sequence[Refusal]) -> None:
+    def _count(self, appended: Appended, refusals: Sequence[Refusal], now_ms: int) -> None:
         with self._mutex:
+            self._paces.add(appended.entries, now_ms)
             self._counts["events"] += len(appended.entries)
             self._counts["not_understood"] += sum(not entry.understood for entry in appended.entries)
             self._counts["duplicates"] += appended.duplicates

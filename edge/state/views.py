@@ -246,6 +246,8 @@ class Trouble:
     count; of `unanswered` also said, asked, asked_ms, and now: what it says where that is less, else None |
     | events | process | `lost` (gone for ever), `truncated` (dropped by its outbox), `conflicting` (two events under
     one number); shown for 24 hours | count |
+    | events | "" | `flood` (it writes far more than its channels make; added by whoever keeps its events) | events_s,
+    usual_s |
     | events | `broker` | `silent` (no expected process is heard, and none said goodbye) | last_heard_ms |
     | clock | recorder | `stepped` (2 s and more; shown for an hour) | step_s |
     """

@@ -14,6 +14,7 @@ from edge.errors import SaksiError
 from edge.events.messages import Heartbeat, Will
 from edge.journal.arrival import Entry
 from edge.journal.gaps import Unanswered
+from edge.journal.pace import is_flood
 from edge.state import Fact, SiteProjection, coverage, read_fact, site_view
 from edge.state.last_day import LastDays
 from edge.state.views import ChannelSetting, ChannelView, SiteView, Span, Trouble
@@ -69,6 +70,7 @@ class LiveSite:
         self._heard = threading.Event()
         self._own_troubles: dict[str, Trouble] = {}
         self._unanswered: dict[str, Unanswered] = {}
+        self._flood: Trouble | None = None
         self._listeners: list[Callable[[Sequence[Entry]], None]] = []
 
     @property
@@ -177,6 +179,21 @@ class LiveSite:
             self._version += 1
         self._tell(())
 
+    def set_pace(self, events_s: float) -> None:
+        """Say how many events a second the site has written for some minutes, 0 where that is nothing to speak of."""
+        with self._lock:
+            usual_s = sum(one.enabled for one in self._settings) / self._segment_s
+            before, after = self._flood, None
+            if is_flood(events_s, usual_s):
+                params = {"events_s": float(f"{events_s:.2g}"), "usual_s": usual_s}
+                since_ms = self.now_ms() if before is None else before.since_ms
+                after = Trouble("degraded", "events", "", "flood", since_ms, params)
+            if after == before:
+                return
+            self._flood = after
+            self._version += 1
+        self._tell(())
+
     def dump(self) -> tuple[int, bytes]:
         """The projection for a snapshot, and the position that it stands at; raises NotReady."""
         with self._lock:
@@ -206,9 +223,11 @@ class LiveSite:
                 segment_s=self._segment_s,
                 days=self._days,
             )
-            own, unanswered = tuple(self._own_troubles.values()), self._unanswered
+            own, unanswered, flood = tuple(self._own_troubles.values()), self._unanswered, self._flood
         finally:
             self._lock.release()
+        if flood is not None:
+            view = replace(view, troubles=(*view.troubles, flood))
         view = _as_seen_from_here(view, own, unanswered, self._own_process)
         self._cached = version, now_ns, view
         return view

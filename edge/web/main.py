@@ -197,6 +197,7 @@ class Web:
             try:
                 ingest.tick()
                 self._site.live.set_unanswered(ingest.unanswered())
+                self._site.live.set_pace(ingest.fast().get(self._config.site, 0.0))
                 self._save_snapshot(journal, least=SNAPSHOT_ENTRIES)
                 if now_ns - retired_ns > _RETIRE_S * 1e9:
                     retired_ns = now_ns

@@ -190,6 +190,11 @@ SITE: Final[dict[str, str]] = {
     " at {since}: the first ones count.",
     "events.do.conflicting": "The recordings are not touched. See whether two machines run with a copy of the same"
     " state_dir, or who else has its certificate.",
+    "events.flood": "This site writes {rate} events a second; {usual} is usual for its channels.",
+    "events.flood.since": "This site has written {rate} events a second since {since}; {usual} is usual for its"
+    " channels.",
+    "events.do.flood": "Recording goes on, and disks fill with it, here and at HQ. Look in the list of events which"
+    " process writes so much, and restart or stop that one.",
     "events.silent.since": "No process has been heard since {since}: the broker does not pass on what they say.",
     "events.silent": "No process is heard: the broker does not pass on what they say.",
     "events.do.silent": "Restart Mosquitto. Recording goes on without it, and all events come after.",

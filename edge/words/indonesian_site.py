@@ -185,6 +185,11 @@ SITE: Final[dict[str, str]] = {
     " {since}: yang pertama dipakai.",
     "events.do.conflicting": "Rekaman tidak terpengaruh. Periksa apakah dua mesin memakai salinan dari satu state_dir,"
     " atau siapa lagi yang memegang sertifikatnya.",
+    "events.flood": "Lokasi ini menulis {rate} event per detik; untuk kanal sebanyak ini biasanya {usual}.",
+    "events.flood.since": "Lokasi ini menulis {rate} event per detik sejak {since}; untuk kanal sebanyak ini biasanya"
+    " {usual}.",
+    "events.do.flood": "Perekaman jalan terus, tetapi disk cepat penuh, di sini dan di kantor pusat. Lihat di daftar"
+    " event proses mana yang menulis sebanyak itu, lalu restart atau hentikan proses itu.",
     "events.silent.since": "Tidak ada proses yang terdengar sejak {since}: broker tidak meneruskan kabar mereka.",
     "events.silent": "Tidak ada proses yang terdengar: broker tidak meneruskan kabar mereka.",
     "events.do.silent": "Restart Mosquitto. Perekaman jalan terus tanpanya, semua event menyusul.",

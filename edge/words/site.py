@@ -228,6 +228,8 @@ def _events(group: Sequence[Trouble], times: Times) -> Statement:
     key = f"events.{trouble.code}"
     if trouble.code == "unanswered":
         return _unanswered(trouble, times)
+    if trouble.code == "flood":
+        return _flood(trouble, times)
     if words.has(key):
         what = _since(key, trouble.since_ms, times)
         shape: ChannelStatus = "picture_fault" if trouble.code == "hq_silent" else "offline"
@@ -250,6 +252,13 @@ def _unanswered(trouble: Trouble, times: Times) -> Statement:
     if params.get("now") is not None:
         what = f"{what} {words('events.unanswered.now', now=words.whole(params['now']))}"
     return Statement(_mood(trouble), "picture_fault", what, words("events.do.unanswered"), process=trouble.subject)
+
+
+def _flood(trouble: Trouble, times: Times) -> Statement:
+    words, params = times.words, trouble.params
+    figures = {"rate": words.whole(round(params["events_s"])), "usual": words.figure(float(f"{params['usual_s']:.1g}"))}
+    what = _since("events.flood", trouble.since_ms, times, **figures)
+    return Statement(_mood(trouble), "picture_fault", what, words("events.do.flood"))
 
 
 def _clock(group: Sequence[Trouble], times: Times) -> Statement:

@@ -35,10 +35,17 @@ def test_every_story_is_diagnosed(running):
     told = {
         "well": "none", "link": "link", "provider": "link", "box": "box", "broker": "broker", "stopped": "stopped",
         "recorder": "process", "validator": "process", "offline": "camera", "offline_all": "camera", "black": "camera",
-        "full": "disk", "missing": "none", "lost": "none", "unheard": "unheard",
+        "full": "disk", "missing": "none", "lost": "none", "flood": "events", "unheard": "unheard",
     }  # fmt: skip
     found = {one["site"]: one["fault"] for one in get(running, "/api/sites").json()["sites"]}
     assert found == {f"site-{story.replace('_', '-')}": fault for story, fault in told.items()}
+
+
+def test_site_that_writes_far_too_much_is_told_in_its_line(running):
+    """With how much that is and what is usual."""
+    said = "This site has written 5,000 events a second since "
+    assert said in get(running, "/?q=site-flood").text
+    assert "0.07 is usual for its channels" in get(running, "/?q=site-flood").text
 
 
 def test_answers_keep_the_schema_that_is_published(running):

@@ -93,6 +93,21 @@ def test_what_is_asked_for_in_vain_is_said_of_its_site_and_taken_back(clock, jou
     assert loss_codes(fleet) == ["missing"]
 
 
+def test_a_site_that_writes_far_too_much_is_said_to_and_taken_back(clock, journal):
+    """Of that site alone, since it was seen first; the figure follows."""
+    fleet = new_fleet(clock)
+    fleet.opened(journal)
+    said(fleet, journal, arrival(1, recording("lobby")[0], channel="lobby"), arrival(1, site="sby-002"))
+    for events_s in (4_987.0, 5_032.0):
+        fleet.set_fast({SITE: events_s, "elsewhere": 90.0})
+        clock.advance(10)
+    (flood,) = [one for one in fleet.find(SITE).live.view().troubles if one.code == "flood"]
+    assert (flood.params, flood.since_ms) == ({"events_s": 5_000.0, "usual_s": 1 / 60}, clock.wall_ns() // 10**6 - 20_000)
+    assert loss_codes(fleet, "sby-002") == []
+    fleet.set_fast({})
+    assert loss_codes(fleet) == []
+
+
 def test_a_site_that_makes_up_channels_gets_no_more_than_can_be_on_its_page(clock, journal):
     """By what it says of them, and by its report."""
     fleet = new_fleet(clock)

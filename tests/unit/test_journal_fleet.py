@@ -317,6 +317,15 @@ def test_a_lower_claim_takes_nothing_back_and_a_new_outbox_ends_it(hq: Headquart
     assert (old.missing, old.lost, new.missing, new.lost) == ((), ((4, 10**15),), (), ())
 
 
+def test_a_site_gone_mad_is_named(hq: Headquarters) -> None:
+    """What was stored counts; what comes again does not."""
+    for minute in range(3):
+        bodies = [payload(1_500 * minute + n, minute=minute) for n in range(1, 1_501)]
+        hq.ingest.commit([Message(f"cctv/{JKT}/event/recorder/clock_jumped/_", body, False, 1, 1) for body in bodies])
+    hq.ingest.commit([Message(f"cctv/{JKT}/event/recorder/clock_jumped/_", body, False, 1, 1) for body in bodies])
+    assert hq.ingest.fast() == {JKT: 25.0}
+
+
 def test_a_site_that_makes_holes_without_end_is_not_all_that_is_spoken_of(hq: Headquarters, monkeypatch) -> None:
     """Though its name comes first; what is too much for now is said later."""
     monkeypatch.setattr(announcements, "_SAID_TOGETHER", 0)

@@ -130,6 +130,7 @@ OTHERS = [
     *(("events", "recorder", "unanswered", {"count": 9, "said": 10**15, "asked": 12, "asked_ms": NOW, "now": now})
       for now in (None, 48_211)),
     *(("events", "", code, {}) for code in ("broker_away", "silent", "journal_unavailable", "hq_silent")),
+    ("events", "", "flood", {"events_s": 5_000.0, "usual_s": 32 / 60}),
     *(("clock", "recorder", "stepped", {"step_s": step_s}) for step_s in (-3600.0, 3.5)),
     *(("clock", "lobby", "camera", {"name": "Lobby", "offset_s": offset_s}) for offset_s in (-90.0, 61.0)),
 ]  # fmt: skip
@@ -186,6 +187,15 @@ def test_claim_that_is_not_repeated_stands_beside_what_is_said_now():
     params = {"count": 10**9 - 48_211, "said": 10**9, "asked": 26, "asked_ms": NOW - 4 * MINUTE, "now": 48_211}
     (text,) = said(Trouble("degraded", "events", "recorder", "unanswered", NOW - 60 * MINUTE, params))
     assert "Asked 26 times in vain, last at 13:58. Now it says 48,211. The recordings" in text
+
+
+def test_site_that_writes_far_too_much_is_told_with_what_is_usual():
+    """What it costs and whom to stop."""
+    trouble = Trouble("degraded", "events", "", "flood", NOW - 4 * MINUTE, {"events_s": 5_000.0, "usual_s": 32 / 60})
+    (text,) = said(trouble)
+    assert text.startswith(
+        "This site has written 5,000 events a second since 13:58, 4 min ago; 0.5 is usual for its channels. Recording goes on,"
+    )
 
 
 def test_events_that_came_twice_are_told_with_what_to_look_for():
