@@ -51,7 +51,10 @@ Lacks = Callable[[str, str, int, int], bool]
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One event for people; `raw` is what was said, for those who look closer."""
+    """One event for people; `raw` is what was said, for those who look closer.
+
+    `has_page`: its channel is one of the configuration.
+    """
 
     position: int
     time_ms: int
@@ -59,6 +62,7 @@ class Happening:
     process: str
     channel: str | None
     name: str | None
+    has_page: bool
     shape: str
     sentence: str
     raw: str
@@ -108,6 +112,7 @@ def happening(entry: Entry, names: Mapping[str, str], times: Times, lacks: Lacks
         entry.process,
         entry.channel,
         name,
+        entry.channel in names,
         shape,
         told,
         _pretty(entry.payload),

@@ -105,7 +105,7 @@ def channel_page(
     shown = day_of(day, times)
     found = stretches(live.coverage(channel.id, shown.start_ms, shown.end_ms))
     lacks = [one for one in found if one.look not in {"recorded", "before"}]
-    share = _share(found, times)
+    share, before = _share(found, times), {one.look for one in found} == {"before"}
     return reader.page(
         "channel.html",
         assets=assets,
@@ -115,10 +115,11 @@ def channel_page(
         statement=channel_statement(channel, times),
         facts=panels.facts(channel, times),
         day=shown,
-        day_share=words("page.day_share", share=share) if found else "",
+        day_share=words("page.day_share", share=share) if found and not before else "",
         line=bars(found, shown.start_ms, shown.end_ms, times),
         line_label=words("page.line_label", day=times.day(shown.day), share=share, count=len(lacks)),
         lacks=[_lack(one, times) for one in reversed(lacks[-MOST_LACKS:])],
+        lacks_nothing=words("page.lacks_before" if before else "page.lacks_nothing"),
         more_lacks=max(0, len(lacks) - MOST_LACKS),
         happenings=_happenings(journal, live, site, times, OF_CHANNEL, channel=channel.id),
         only_channel=channel.id,
@@ -196,6 +197,7 @@ def login_page(
         pace="still",
         problem=text,
         has_users=door.accounts.has_users,
+        settings_file="hq.yaml" if frame.in_fleet else "edge.yaml",
         next_path=safe_path(next_path),
     )
 
