@@ -25,6 +25,8 @@ from edge.words.fleet import SHAPES, events_words, fleet_summary, ledger_words
 
 STREAM: Final = "/api/fleet/stream"
 SHOWN_LOST: Final = 20
+SHOWN_REFUSED: Final = 10
+"""Sites with refused messages, those with most of them."""
 
 _NO_EVENT: Final = Wanted(("none",))  # no event is called so: only `state` comes
 _Part = Annotated[str, QueryParameter(name="q", max_length=100, description="A part of the site's id or name.")]
@@ -94,6 +96,8 @@ def fleet_page(
         cell=CELL,
         refusals=summaries.refusals,
         lost=[(one, events_words(one.events, times, heard=True)) for one in lost[:SHOWN_LOST]],
+        more_lost=max(0, len(lost) - SHOWN_LOST),
+        refused_shown=SHOWN_REFUSED,
         lost_all=sum(one.events.lost for one in lost),
         partition=partition,
     )

@@ -109,7 +109,7 @@ SITE: Final[dict[str, str]] = {
     "process.late": "{process} is late: it may hang.",
     "process.unheard": "{process} has not been heard of: {cost}.",
     "process.unheard.since": "{process} has not been heard of: {cost}.",
-    "process.failed.since": "{process} ended with a fault at {since}: {cost}.",
+    "process.failed.since": "{process} ended with a fault {at}: {cost}.",
     "process.failed": "{process} ended with a fault: {cost}.",
     "process.do.offline": "Start it again; its log says why it ended.",
     "process.do.late": "Wait a minute. If it stays silent, restart it.",
@@ -170,24 +170,24 @@ SITE: Final[dict[str, str]] = {
     "events.lost.since.many": "{count} events of {process} are lost for ever, known since {since}.",
     "events.do.missing": "They have been asked for again. If they do not come within minutes, restart that process.",
     "events.unanswered": "{process} says that it wrote {said} events; {count} of them never came."
-    " Asked {asked} times in vain, last at {last}.",
+    " Asked {asked} times in vain, last {last}.",
     "events.unanswered.since": "{process} says that it wrote {said} events; {count} of them have not come since"
-    " {since}. Asked {asked} times in vain, last at {last}.",
+    " {since}. Asked {asked} times in vain, last {last}.",
     "events.unanswered.now": "Now it says {now}.",
     "events.do.unanswered": "The recordings are not touched. If it cannot have written so many, keep a copy of its"
     " state_dir, and check that box's memory and disk. If it can, its log says whether it is asked (replay).",
     "events.do.lost": "The recordings are not touched. Find out who removed or cut its outbox in state_dir.",
     "events.truncated.one": "{count} event of {process} was dropped before it arrived: its outbox was full.",
     "events.truncated.many": "{count} events of {process} were dropped before they arrived: its outbox was full.",
-    "events.truncated.since.one": "{count} event of {process} was dropped at {since}: its outbox was full.",
-    "events.truncated.since.many": "{count} events of {process} were dropped at {since}: its outbox was full.",
+    "events.truncated.since.one": "{count} event of {process} was dropped {at}: its outbox was full.",
+    "events.truncated.since.many": "{count} events of {process} were dropped {at}: its outbox was full.",
     "events.do.truncated": "The recordings are not touched. Check the broker, and the way from here to HQ.",
     "events.conflicting.one": "{count} event of {process} came twice with different content: the first counts.",
     "events.conflicting.many": "{count} events of {process} came twice with different content: the first ones count.",
-    "events.conflicting.since.one": "{count} event of {process} came twice with different content, noticed at {since}:"
+    "events.conflicting.since.one": "{count} event of {process} came twice with different content, noticed {at}:"
     " the first counts.",
     "events.conflicting.since.many": "{count} events of {process} came twice with different content, the newest noticed"
-    " at {since}: the first ones count.",
+    " {at}: the first ones count.",
     "events.do.conflicting": "The recordings are not touched. See whether two machines run with a copy of the same"
     " state_dir, or who else has its certificate.",
     "events.flood": "This site writes {rate} events a second; {usual} is usual for its channels.",
@@ -198,8 +198,8 @@ SITE: Final[dict[str, str]] = {
     "events.silent.since": "No process has been heard since {since}: the broker does not pass on what they say.",
     "events.silent": "No process is heard: the broker does not pass on what they say.",
     "events.do.silent": "Restart Mosquitto. Recording goes on without it, and all events come after.",
-    "clock.stepped.ahead": "The clock of this machine was set ahead by {step} at {since}.",
-    "clock.stepped.back": "The clock of this machine was set back by {step} at {since}.",
+    "clock.stepped.ahead": "The clock of this machine was set ahead by {step} {at}.",
+    "clock.stepped.back": "The clock of this machine was set back by {step} {at}.",
     "clock.stepped.do": "Check its time synchronisation (NTP): times before and after do not lie on one line.",
     "clock.camera.ahead": "The clock of {name} is {offset} ahead.",
     "clock.camera.behind": "The clock of {name} is {offset} behind.",

@@ -68,7 +68,8 @@ def site_line(one: SiteSummary, times: Times) -> Statement:
         since_ms = one.diagnosis.since_ms
         never = ".never" if fault == "broker" and since_ms is None else ""
         since = "?" if since_ms is None else times.both(since_ms)
-        return Statement(one.level, shape, words(f"site_row.{fault}{never}", since=since))
+        at = "?" if since_ms is None else times.at_both(since_ms)
+        return Statement(one.level, shape, words(f"site_row.{fault}{never}", since=since, at=at))
     found = _own(one, times)
     if not found:
         return Statement(one.level, shape, "")
@@ -152,6 +153,7 @@ def _said(group: Sequence[SiteSummary], times: Times) -> Statement:
         f"fleet.{fault}{never}.{number}",
         names=words.some([one.name for one in group]),
         since="?" if since_ms is None else times.both(since_ms),
+        at="?" if since_ms is None else times.at_both(since_ms),
     )
     ago = None if since_ms is None else times.ago(since_ms)
     return Statement(first.level, SHAPES[first.level], what, words(f"fleet.{fault}.do.{number}"), ago=ago)

@@ -247,7 +247,7 @@ def _unanswered(trouble: Trouble, times: Times) -> Statement:
     """Events that were asked for in vain: what is said to be there, and what was done to get it."""
     words, params = times.words, trouble.params
     figures = {name: words.whole(params[name]) for name in ("said", "count", "asked")}
-    last = times.moment(params["asked_ms"])
+    last = times.at(params["asked_ms"])
     what = _since("events.unanswered", trouble.since_ms, times, process=trouble.subject, last=last, **figures)
     if params.get("now") is not None:
         what = f"{what} {words('events.unanswered.now', now=words.whole(params['now']))}"
@@ -266,9 +266,9 @@ def _clock(group: Sequence[Trouble], times: Times) -> Statement:
     params = trouble.params
     if trouble.code == "stepped":
         step_s = float(params["step_s"])
-        since = times.moment(trouble.since_ms) if trouble.since_ms is not None else "?"
+        at = times.at(trouble.since_ms) if trouble.since_ms is not None else "?"
         way = "ahead" if step_s > 0 else "back"
-        what = words(f"clock.stepped.{way}", step=words.duration(abs(step_s)), since=since)
+        what = words(f"clock.stepped.{way}", step=words.duration(abs(step_s)), at=at)
         return Statement(_mood(trouble), "picture_fault", what, words("clock.stepped.do"))
     if trouble.code == "camera":
         offset_s = float(params["offset_s"])
@@ -301,7 +301,8 @@ def _since(key: str, since_ms: int | None, times: Times, ending: str = "", /, **
     """The sentence with its time where that is known, else the one without."""
     if since_ms is None:
         return times.words(key + ending, **values)
-    return times.words(f"{key}.since{ending}", since=times.both(since_ms), **values)
+    told = {"since": times.both(since_ms), "at": times.at_both(since_ms)}
+    return times.words(f"{key}.since{ending}", **told, **values)
 
 
 def _advice(group: str, code: str, count: int, words: Words) -> str:

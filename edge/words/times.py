@@ -60,13 +60,15 @@ class Times:
 
     def moment(self, time_ms: int) -> str:
         """A time as briefly as it can be told apart: `14:02`, `yesterday 14:02`, `22 Nov 14:02`."""
-        local, today = self.local(time_ms), self.local(self.now_ms).date()
-        clock = f"{local:%H:%M}"
-        if local.date() == today:
-            return clock
-        if local.date() == today - timedelta(days=1):
-            return self.words("time.yesterday", clock=clock)
-        return f"{self._date(local.date(), year=local.year != today.year)} {clock}"
+        return self._told("time.moment", time_ms)
+
+    def at(self, time_ms: int) -> str:
+        """The same behind what happened then: `at 14:02`, `yesterday at 14:02`, `on 22 Nov at 14:02`."""
+        return self._told("time.at", time_ms)
+
+    def at_both(self, time_ms: int) -> str:
+        """That with the relative beside it: `at 14:02, 12 min ago`."""
+        return f"{self.at(time_ms)}, {self.ago(time_ms)}"
 
     def oldest(self, time_ms: int) -> str:
         """How far back something reaches: a day, or the time where that is today."""
@@ -84,6 +86,15 @@ class Times:
             return self.words("time.now")
         span = self.words.span(abs(seconds))
         return self.words("time.ago" if seconds > 0 else "time.ahead", span=span)
+
+    def _told(self, key: str, time_ms: int) -> str:
+        local, today = self.local(time_ms), self.local(self.now_ms).date()
+        clock = f"{local:%H:%M}"
+        if local.date() == today:
+            return self.words(f"{key}.today", clock=clock)
+        if local.date() == today - timedelta(days=1):
+            return self.words(f"{key}.yesterday", clock=clock)
+        return self.words(f"{key}.day", day=self._date(local.date(), year=local.year != today.year), clock=clock)
 
     def both(self, time_ms: int) -> str:
         """The absolute time with the relative beside it: `14:02, 12 min ago`."""

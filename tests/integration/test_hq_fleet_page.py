@@ -9,6 +9,7 @@ from acceptance_support import until
 from fleet_site import MINUTE_MS, STORIES, MadeUpFleet, running_fleet
 
 from edge.hq.fleet_page import Partition
+from edge.state.fleet import Refusals
 
 
 def serve(tmp_path, fleet, **options):
@@ -86,6 +87,19 @@ def test_fleet_without_sites_says_how_one_comes_in(tmp_path):
         assert "No site has been heard yet." in page
         assert 'id="filter"' not in page
         assert get(running, "/api/sites").json()["sites"] == []
+
+
+def test_what_has_no_place_in_a_list_is_counted(tmp_path):
+    """Of refused messages the sites with most, of lost events the first twenty, and how many more there are."""
+    fleet = MadeUpFleet(ahead_ms=300_000)
+    for number in range(23):
+        fleet.add(f"site-{number:02d}", story="lost", channels=1)
+    fleet.refusals = Refusals(tuple((f"bad-{number:02d}", 9) for number in range(14)), ())
+    fleet.beat_all()
+    with serve(tmp_path, fleet) as running:
+        text = get(running).text
+    assert "bad-09: 9, 4 more" in text
+    assert '<a href="/?state=incomplete">3 more</a>' in text
 
 
 def test_hq_that_hears_nobody_blames_itself(tmp_path):

@@ -31,6 +31,20 @@ def test_time_is_absolute_with_the_relative_beside_it(ago_ms, english, indonesia
     assert INDONESIAN.both(NOW - ago_ms) == indonesian
 
 
+@pytest.mark.parametrize(
+    ("ago_ms", "english", "indonesian"),
+    [
+        (12 * MINUTE, "at 13:50, 12 min ago", "pukul 13:50, 12 mnt lalu"),
+        (15 * HOUR, "yesterday at 23:02, 15 h ago", "kemarin pukul 23:02, 15 jam lalu"),
+        (3 * DAY, "on 20 Nov at 14:02, 3 days ago", "20 Nov pukul 14:02, 3 hari lalu"),
+    ],
+)
+def test_time_behind_what_happened_then_reads_on_every_day(ago_ms, english, indonesian):
+    """Not `told to stop at yesterday`."""
+    assert ENGLISH.at_both(NOW - ago_ms) == english
+    assert INDONESIAN.at_both(NOW - ago_ms) == indonesian
+
+
 @pytest.mark.parametrize("time_ms", [-(2**62), 2**62, 0])
 def test_time_of_no_calendar_is_told_all_the_same(time_ms):
     """A clock that was never set breaks no page."""
