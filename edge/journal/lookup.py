@@ -5,7 +5,7 @@ long: those whose first event comes first. They are found by one step into the i
 ranges are read, no further than the first event of the last of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
@@ -87,9 +87,35 @@ def site_payloads(connection: Connection, after: int, limit: int) -> list[tuple[
     return [(position, site, payload) for position, site, payload in connection.execute(chosen.limit(limit))]
 
 
-def kind_payloads(kind: int, connection: Connection, after: int, limit: int) -> list[tuple[int, bytes]]:
-    """Position and payload of understood events of one kind, in order."""
-    ours = (events.c.kind == kind, events.c.position > after, events.c.understood)
+def counts(connection: Connection, wanted: Sequence[int], after: int) -> list[tuple[int, int]]:
+    """The kinds that have events after a position, and how many; read from the index alone."""
+    found: list[tuple[int, int]] = []
+    for begin in range(0, len(wanted), _NUMBERS_A_QUERY):
+        ours = (events.c.kind.in_(wanted[begin : begin + _NUMBERS_A_QUERY]), events.c.position > after)
+        each = select(events.c.kind, func.count()).where(*ours).group_by(events.c.kind)
+        found += [(kind, count) for kind, count in connection.execute(each)]
+    return found
+
+
+def bunches(counted: Iterable[tuple[int, int]], most: int) -> Iterator[list[int]]:
+    """Kinds so many together that they have at most so many events; one that has more stands alone."""
+    held: list[int] = []
+    room = most
+    for kind, count in counted:
+        if held and count > room:
+            yield held
+            held, room = [], most
+        held.append(kind)
+        room -= count
+    if held:
+        yield held
+
+
+def kinds_payloads(
+    some: Sequence[int], connection: Connection, after: int, limit: int
+) -> list[tuple[int, bytes]]:
+    """Position and payload of understood events of some kinds, in order."""
+    ours = (events.c.kind.in_(some), events.c.position > after, events.c.understood)
     chosen = select(events.c.position, events.c.payload).where(*ours).order_by(events.c.position).limit(limit)
     return [(position, payload) for position, payload in connection.execute(chosen)]
 

@@ -166,9 +166,12 @@ class Journal:
         return self._pieces(lookup.site_payloads, after)
 
     def rows_of(self, site: str, after: int, *, event_types: Sequence[str] = ()) -> Iterator[list[bytes]]:
-        """Payloads of a site's understood events after a position, in pieces; kind by kind, each in its order."""
-        for kind in self._kinds.matching(site=site, event_types=event_types):
-            for piece in self._pieces(partial(lookup.kind_payloads, kind), after):
+        """Payloads of a site's understood events after a position, in pieces; of each kind in their order."""
+        kinds = self._kinds.matching(site=site, event_types=event_types)
+        with self._database.reading() as connection:
+            counted = lookup.counts(connection, kinds, after)
+        for some in lookup.bunches(counted, _ROWS_A_PIECE):
+            for piece in self._pieces(partial(lookup.kinds_payloads, some), after):
                 yield [payload for _, payload in piece]
 
     def newest_position(self) -> int:

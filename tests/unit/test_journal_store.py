@@ -3,6 +3,7 @@
 import os
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from edge.events.catalog import RecordingStopped
-from edge.journal import postgres
+from edge.journal import lookup, postgres, store
 from edge.journal.arrival import Arrival, Refusal, milliseconds
 from edge.journal.aside import MOST_OF_SITE
 from edge.journal.errors import JournalDamaged, JournalLocked, JournalTooNew, JournalUnavailable
@@ -459,3 +460,28 @@ def test_a_page_of_a_site_that_makes_up_kinds_is_found_in_few_steps(journal: Jou
         event.remove(Engine, "before_cursor_execute", count)
     assert sequences(page) == (list(range(4_000, 3_980, -1)) if newest_first else list(range(1, 21)))
     assert len(asked) <= 8
+
+
+@given(said_of=st.lists(st.integers(0, 9), max_size=60), after=st.integers(0, 60), most=st.integers(1, 20))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_events_of_a_site_are_read_once_each_however_its_kinds_are_bunched(make_place, said_of, after, most) -> None:
+    """Those behind a position, of each kind in their order."""
+    journal = make_place().open()
+    given_ones = [arrival(n, STOPPED, channel=f"cam{cam}") for n, cam in enumerate(said_of, 1)]
+    journal.append([*given_ones, arrival(1, STOPPED, channel="cam1", site="sby-002")])
+    with patch.object(store, "_ROWS_A_PIECE", most):
+        read = [payload for piece in journal.rows_of(SITE, after) for payload in piece]
+    journal.close()
+    for cam in range(10):
+        of_cam = [one.payload for one in given_ones[after:] if one.kind.channel == f"cam{cam}"]
+        assert [payload for payload in read if payload in of_cam] == of_cam
+    assert len(read) == len(given_ones[after:])
+
+
+@pytest.mark.parametrize(
+    ("counted", "expected"),
+    [([], []), ([(1, 5), (2, 5), (3, 1)], [[1, 2], [3]]), ([(1, 30), (2, 9), (3, 30)], [[1], [2], [3]])],
+)
+def test_kinds_are_read_together_as_far_as_a_piece_holds_them(counted, expected) -> None:
+    """Twenty thousand of one event each are no twenty thousand queries."""
+    assert list(lookup.bunches(counted, 10)) == expected
