@@ -23,8 +23,11 @@ _WRITTEN_LUMA: Final = 64.0
 _PURE_SPREAD: Final = 1.6
 _GREY_LUMA: Final = (24.0, 235.0)
 """Grey between these may be a screen when it is pure; darker asks for more, and brighter is glare."""
-_DARK_SHARE, _DARK_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
+_DARK_SHARE, _DRAWN_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
 """Words on black leave so much of it, so pure, and so many points as they were; a few lamps at night do not."""
+_ALL_DRAWN, _ALL_STILL = 0.95, 0.98
+"""Fog is never so pure nor so still, and what shines into the lens leaves more of the picture."""
+_STRANGE_SHARE, _STRANGE_VIEW = 0.8, 0.3
 _SCREEN_LOST: Final = 0.4
 """Share of the known detail that a grey screen takes away, at the least."""
 
@@ -57,6 +60,8 @@ _LEAST_GONE: Final = 0.16
 """Share of all cells that must have lost known detail: of a bare wall with a door a lorry may hide all there is."""
 _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
+_ALL_LOST: Final = 0.95
+"""What shines into the lens leaves more than the rest of it."""
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
 _NOTHING_ALIKE: Final = 0.2
@@ -64,6 +69,8 @@ _NOTHING_ALIKE: Final = 0.2
 and more, blur and fog as well."""
 _FOG_CONTRAST: Final = 0.5
 """Fog and dusk lower all contrast, and of weak edges the encoder makes even slopes; a blur leaves the contrast."""
+_FROSTED, _FROSTED_BRIGHTNESS = 0.5, 0.7
+"""Fog that comes within three looks leaves edges steeper than half of what is a blur; dusk takes light."""
 _SAME_VIEW: Final = 0.45
 """Likewise, below which a picture tells nothing of how sharp the known view is now."""
 
@@ -105,6 +112,12 @@ class History:
 
     suspected: Reason | None = None
     """What the last look found."""
+
+    @property
+    def strange(self) -> bool:
+        """Whether nothing of the known view is to be seen, as badly as that may be lit."""
+        one = self.likeness
+        return one is not None and one.lost_share + one.changed_share >= _STRANGE_SHARE and one.alike < _STRANGE_VIEW
 
     @property
     def rests(self) -> bool:
@@ -180,11 +193,16 @@ def _screen_looks(colour: Colour, history: History) -> int:
     """How many looks show that this colour is a screen, 0 where it may be none."""
     if colour.chroma >= VIVID_CHROMA:
         return int(colour.spread <= FLAT_SPREAD)
-    if colour.spread > _PURE_SPREAD or colour.luma > _GREY_LUMA[1]:
+    if colour.spread > _PURE_SPREAD:
         return 0
-    still = history.still is not None and history.still.points_share >= _STILL_POINTS
-    if colour.luma < _GREY_LUMA[0]:
-        return 2 if still and colour.share >= _DARK_SHARE and colour.spread <= _DARK_SPREAD else 0
+    points_share = history.still.points_share if history.still is not None else 0.0
+    still = points_share >= _STILL_POINTS
+    if still and colour.spread <= _DRAWN_SPREAD:
+        all_drawn = colour.share >= _ALL_DRAWN and points_share >= _ALL_STILL
+        if all_drawn or history.strange or (colour.luma < _GREY_LUMA[0] and colour.share >= _DARK_SHARE):
+            return 2
+    if not _GREY_LUMA[0] <= colour.luma <= _GREY_LUMA[1]:
+        return 0
     # Thick fog is as grey, but it comes slowly.
     gone = history.likeness is None or history.likeness.lost_share >= _SCREEN_LOST
     if gone and history.clear_looks_ago <= SUDDEN_LOOKS:
@@ -208,7 +226,8 @@ def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
     else:
         threshold = max(limits.frozen_share, min(_USUAL_TIMES * history.usual_still, _ALL_FROZEN))
     if still.share >= threshold:
-        return Finding("frozen", still.share, threshold, looks=2)
+        # Of a picture that stands and is none of this view, a device has drawn it: letters, a logo, shades.
+        return Finding("no_signal" if history.strange else "frozen", still.share, threshold, looks=2)
     return _noiseless(still, history)
 
 
@@ -226,7 +245,7 @@ def _noiseless(still: Stillness, history: History) -> Finding | None:
     if any(_left(still.noise, history.usual_noise, most)):
         return None
     gone = 1 - still.noise[0] / max(history.usual_noise[0], _LEAST_NOISE)
-    return Finding("frozen", gone, 1 - most[0], looks=2)
+    return Finding("frozen", gone, max(1 - most[0], 0.0), looks=2)
 
 
 def _most_noise(history: History) -> Noise:
@@ -252,7 +271,9 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
     if likeness.lost_share * likeness.known_share < _LEAST_GONE:
         return None
     something_left = likeness.lost_alike >= _NOTHING_ALIKE
-    if _dazzled(likeness) or (_lights_out(features, likeness) and (something_left or _is_dark_screen(features))):
+    if _dazzled(likeness) and likeness.lost_share < _ALL_LOST:
+        return None
+    if _lights_out(features, likeness) and (something_left or _is_dark_screen(features)):
         return None
     limit = limits.covered_share * (_STANDING_SHARE if history.standing == "covered" else 1)
     # Where the rim of a cover runs there is detail, though not the known one; a view that was moved is full of that.
@@ -271,13 +292,19 @@ def blurred(features: Features, history: History, limits: Thresholds) -> Finding
         return None
     if _dazzled(likeness) or _lights_out(features, likeness):
         return None
-    if likeness.contrast < _FOG_CONTRAST:
-        return None
     ratio = features.steepness / usual
     limit = limits.blurred_ratio * (_STANDING_RATIO if history.standing == "blurred" else 1)
+    frosted = history.clear_looks_ago <= SUDDEN_LOOKS and _is_frosted(likeness, ratio / limit)
+    if likeness.contrast < _FOG_CONTRAST and not frosted:
+        return None
     if ratio >= limit or likeness.alike < _SAME_VIEW:
         return None
     return Finding("blurred", ratio, limit)
+
+
+def _is_frosted(likeness: Likeness, ratio: float) -> bool:
+    """Something translucent on the lens, a bag or frost: it takes the edges away and hardly any light."""
+    return ratio < _FROSTED and likeness.brightness >= _FROSTED_BRIGHTNESS
 
 
 def unchanged(_: Features, history: History, __: Thresholds) -> Finding | None:

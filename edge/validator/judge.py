@@ -23,9 +23,12 @@ from edge.validator.verdict import Change, Finding, Hysteresis, Verdict
 __all__ = ["ChannelJudge", "Outcome", "StateUnreadableError"]
 
 _NOTHING_LEFT = 0.95
-"""In its first night a view is held against that of the day, of which the camera's lamps show little."""
+"""In its first night a view is held against that of the day, of which the camera's lamps show little: less detail
+than that shows a fault, more than half of it the end of one, and anything between nothing."""
+_HALF_LEFT: Final = 0.5
 
-_COMPARED: Final = ("frozen", "no_signal")
+_BY_LAST: Final = ("frozen", "no_signal")
+_BY_VIEW: Final = ("covered", "blurred")
 _LEAST_DETAIL: Final = 0.1
 _RELIT: Final = 0.05
 """A lamp that is switched on takes the noise away as a freeze does, but moves the shadows by more than that."""
@@ -108,7 +111,7 @@ class ChannelJudge:
         self._lull.look(features.thumbnail, at_ms)
         history = self._history(features, infrared)
         finding = check(features, history, self._limits)
-        if finding is None and self._last is None and history.standing in _COMPARED:
+        if finding is None and self._tells_nothing(history):
             self._last = features
             return Outcome(None, None, tells=False)
         change = self._hysteresis.look(at_ms, finding)
@@ -126,6 +129,12 @@ class ChannelJudge:
             self._forget_noise()
         self._last, self._last_finding = features, finding
         return Outcome(finding, change)
+
+    def _tells_nothing(self, history: History) -> bool:
+        """Whether what stands was found by comparing, and there is nothing to compare this look with."""
+        if history.standing in _BY_LAST:
+            return self._last is None
+        return history.standing in _BY_VIEW and history.likeness is None
 
     def resume(self) -> None:
         """Some time was not recorded: the next picture is not held against the last one."""
@@ -184,9 +193,9 @@ class ChannelJudge:
         if views.current.known or views.former or not other.known:
             return likeness
         likeness = other.likeness(features)
-        if likeness is None or (infrared and likeness.lost_share < _NOTHING_LEFT):
-            return None
-        return likeness
+        if likeness is None or not infrared or likeness.lost_share >= _NOTHING_LEFT:
+            return likeness
+        return likeness if self.verdict is not None and likeness.lost_share < _HALF_LEFT else None
 
     def _count(self, likeness: Likeness | None) -> None:
         """How long ago the known view was seen; a cover keeps the time at which it came."""

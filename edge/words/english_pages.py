@@ -101,7 +101,7 @@ PAGES: Final[dict[str, str]] = {
     "page.judged_picture": "{name} at {time}",
     "page.more_judged": "Earlier ones",
     "verdict.black": "Brightness {measured} of 255; black below {threshold}",
-    "verdict.no_signal": "{measured} of it in one colour or in bars; no signal from {threshold} on",
+    "verdict.no_signal": "{measured} of it drawn by a device, not seen by a lens; no signal from {threshold} on",
     "verdict.frozen": "Stillness {measured}; frozen from {threshold} on",
     "verdict.covered": "{measured} of its known detail gone; covered from {threshold} on",
     "verdict.blurred": "Edges {measured} as sharp as usual; blurred below {threshold}",

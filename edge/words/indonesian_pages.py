@@ -101,7 +101,7 @@ PAGES: Final[dict[str, str]] = {
     "page.judged_picture": "{name} pukul {time}",
     "page.more_judged": "Yang sebelumnya",
     "verdict.black": "Kecerahan {measured} dari 255; hitam di bawah {threshold}",
-    "verdict.no_signal": "{measured} satu warna atau bergaris warna; tanpa sinyal mulai {threshold}",
+    "verdict.no_signal": "{measured} digambar alat, bukan dilihat lensa; tanpa sinyal mulai {threshold}",
     "verdict.frozen": "Diam {measured}; membeku mulai {threshold}",
     "verdict.covered": "{measured} dari detail yang dikenal hilang; tertutup mulai {threshold}",
     "verdict.blurred": "Ketajaman tepi {measured} dari biasanya; buram di bawah {threshold}",

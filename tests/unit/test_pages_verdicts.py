@@ -118,7 +118,7 @@ def test_rows_are_bounded_and_the_rest_is_named(tmp_path):
     ("reason", "measured", "threshold", "english"),
     [
         ("black", 3.14, 20.0, "Brightness 3.1 of 255; black below 20"),
-        ("no_signal", 0.97, 0.75, "97 % of it in one colour or in bars; no signal from 75 % on"),
+        ("no_signal", 0.97, 0.75, "97 % of it drawn by a device, not seen by a lens; no signal from 75 % on"),
         ("frozen", 0.95, 0.18, "Stillness 95 %; frozen from 18 % on"),
         ("covered", 0.5, 0.42, "50 % of its known detail gone; covered from 42 % on"),
         ("blurred", 0.314, 0.55, "Edges 31.4 % as sharp as usual; blurred below 55 %"),
