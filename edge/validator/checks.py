@@ -3,17 +3,15 @@
 In doubt nothing is found: an alarm about a good channel costs more trust than a fault that is told a look later.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Likeness
-from edge.validator.effort import QUANTISER_STEP, Effort, Rest
 from edge.validator.features import FLAT_SPREAD, VIVID_CHROMA, Colour, Features
-from edge.validator.lull import TOO_STILL
-from edge.validator.stillness import Noise, Stillness
-from edge.validator.verdict import Finding, Reason
+from edge.validator.freeze import frozen, unchanged
+from edge.validator.history import SUDDEN_LOOKS, History
+from edge.validator.verdict import Finding
 
 _BLACK_CONTRAST: Final = 12.0
 """A dark scene has more than that between its dark and its bright parts, and stays valid."""
@@ -27,32 +25,9 @@ _DARK_SHARE, _DRAWN_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
 """Words on black leave so much of it, so pure, and so many points as they were; a few lamps at night do not."""
 _ALL_DRAWN, _ALL_STILL = 0.95, 0.98
 """Fog is never so pure nor so still, and what shines into the lens leaves more of the picture."""
-_STRANGE_SHARE, _STRANGE_VIEW = 0.8, 0.3
 _SCREEN_LOST: Final = 0.4
 """Share of the known detail that a grey screen takes away, at the least."""
 
-_LEAST_SQUARES: Final = 24
-_USUAL_TIMES: Final = 2.5
-_ALL_FROZEN: Final = 0.95
-_LEAST_NOISE: Final = 0.05
-_MOST_MOVED: Final = 0.02
-_NOISE_LEFT, _NOISE_AGAIN, _DETAIL_KEPT = (0.6, 0.75), (0.8, 0.9), 0.9
-"""Against the usual: noise of a frozen picture at most, likewise once one was found, and detail at the least."""
-_EFFORT_LEFT, _EFFORT_AGAIN = 0.35, 0.5
-_LIVING_EFFORT, _LIVING_SHARE = 0.8, 0.01
-"""Of a picture that stands at a constant quality, those behind a keyframe cost about a thousandth of it."""
-_COARSER: Final = 2.0
-"""A quantiser higher than usual by more hides noise, so that little is left to code of a living picture too. One lower
-by more is a sign of rest, whatever the pictures cost at it."""
-_FINER, _FINER_AGAIN = 4.0, 3.0
-"""An encoder that has nothing left to code at the usual quantiser goes on to one finer by that, where a sensor's noise
-would cost it most."""
-_RESTING_LEFT, _RESTING_AGAIN = (0.85, 0.85), (2.0, 2.0)
-"""Likewise, where the encoder rests as it never did: in the first look that finds a freeze, and from then on. It also
-rests when what moved in a view of little noise stops, so that its rest alone shows nothing."""
-
-SUDDEN_LOOKS: Final = 3
-"""A cover comes within so many looks; fog, dusk and dirt take longer."""
 _LIGHTS_OUT: Final = 0.5
 _LIGHTS_OUT_LUMA: Final = 48.0
 _DAZZLED_SHARE: Final = 0.12
@@ -76,93 +51,7 @@ _SAME_VIEW: Final = 0.45
 
 _STANDING_LUMA: Final = 4.0
 _STANDING_SHARE: Final = 0.85
-_STANDING_FROZEN: Final = 0.6
 _STANDING_RATIO: Final = 1.1
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What earlier looks tell about this one."""
-
-    still: Stillness | None = None
-    """Against the last look; None for the first one, or for another size."""
-    usual_still: float | None = None
-    """About the largest share that was still while the channel was valid; None until it is known in this light."""
-    usual_noise: Noise | None = None
-    """About the least noise between two looks while the channel was valid; None until it is known in this light."""
-    effort: Effort | None = None
-    """What coding cost since the last look; None where that cannot be told."""
-    least_effort: Rest | None = None
-    """About the least while the channel was valid, and its usual quantiser; None until it is known in this light."""
-    relit: bool = True
-    """Whether the light falls otherwise than in the last look with the usual noise, or that is not known."""
-    detail_kept: float = 0.0
-    """How strong the strongest detail is, against what is usual."""
-    lull: float = 0.0
-    """How much longer nothing has happened than ever before: 0.5 when twice as long."""
-    likeness: Likeness | None = None
-    """Against the reference; None while there is none."""
-    learned: bool = False
-    """Whether there is one in any light."""
-    usual_steepness: float | None = None
-    clear_looks_ago: int = SUDDEN_LOOKS + 1
-    """Looks since one that showed the known view."""
-    standing: Reason | None = None
-    """What is held to be wrong: it takes less to find it again than it took at first, so that nothing flaps."""
-
-    suspected: Reason | None = None
-    """What the last look found."""
-
-    @property
-    def strange(self) -> bool:
-        """Whether nothing of the known view is to be seen, as badly as that may be lit."""
-        one = self.likeness
-        return one is not None and one.lost_share + one.changed_share >= _STRANGE_SHARE and one.alike < _STRANGE_VIEW
-
-    @property
-    def rests(self) -> bool:
-        """Whether the encoder finds less to code than it ever did while the channel was valid."""
-        now, least = self.effort, self.least_effort
-        if now is None or least is None:
-            return False
-        if "frozen" in (self.standing, self.suspected):
-            finer = now.finest <= least.finest - _FINER_AGAIN
-            return finer or now.resting_bytes <= _EFFORT_AGAIN * least.resting_bytes
-        if now.finest <= least.finest - _FINER:
-            return True
-        coarser = now.quantiser > least.quantiser + _COARSER
-        return not coarser and now.resting_bytes <= _EFFORT_LEFT * least.resting_bytes
-
-    @property
-    def keyframe_step(self) -> float:
-        """The step of the keyframes' quantiser against the usual one, 1 at the most."""
-        now, least = self.effort, self.least_effort
-        if now is None or least is None:
-            return 1.0
-        return float(min(1.0, 2.0 ** ((now.key_quantiser - least.key_quantiser) / QUANTISER_STEP)))
-
-    @property
-    def lives(self) -> bool:
-        """Whether the pictures between the looks cost as much as ever: of one that stands they cost next to nothing."""
-        now, least = self.effort, self.least_effort
-        if now is None or now.share < _LIVING_SHARE:
-            return False
-        if least is None:
-            return True
-        finer = now.quantiser < least.quantiser - _COARSER
-        return not finer and now.resting_bytes >= _LIVING_EFFORT * least.resting_bytes
-
-    @property
-    def moved(self) -> bool:
-        """Whether something moved since the last look."""
-        return self.still is not None and self.still.squares > 0 and self.still.moved_share > _MOST_MOVED
-
-    @property
-    def noisy(self) -> bool:
-        """Whether the picture has as much noise as is usual, or nobody knows how much that is."""
-        if self.still is None or self.usual_noise is None:
-            return True
-        return any(_left(self.still.noise, self.usual_noise, _NOISE_LEFT))
 
 
 Check = Callable[[Features, History, Thresholds], Finding | None]
@@ -210,59 +99,6 @@ def _screen_looks(colour: Colour, history: History) -> int:
     return 2 if still and not history.learned else 0
 
 
-def frozen(_: Features, history: History, limits: Thresholds) -> Finding | None:
-    """The same as the last look to the last bit, in more of the detail than this channel ever showed while it lived.
-
-    Where only the clock runs on, the encoder spoils what lies right of it and below. Where little noise is left and
-    much is quantised away, as in a bare corridor at night, some parts of a living picture come out the same.
-    """
-    still = history.still
-    if still is None or still.squares < _LEAST_SQUARES or history.lives:
-        return None
-    if history.standing == "frozen":
-        threshold = _STANDING_FROZEN * limits.frozen_share
-    elif history.usual_still is None:
-        threshold = max(limits.frozen_share, _ALL_FROZEN)
-    else:
-        threshold = max(limits.frozen_share, min(_USUAL_TIMES * history.usual_still, _ALL_FROZEN))
-    if still.share >= threshold:
-        # Of a picture that stands and is none of this view, a device has drawn it: letters, a logo, shades.
-        return Finding("no_signal" if history.strange else "frozen", still.share, threshold, looks=2)
-    return _noiseless(still, history)
-
-
-def _noiseless(still: Stillness, history: History) -> Finding | None:
-    """No noise but the encoder's: at a bit rate that is kept each keyframe of one and the same picture is coded anew.
-
-    A living picture loses noise too, but with detail (a coarser encoder, fog) or when the light changes. Where the
-    encoder leaves less of the noise than it makes itself, a frozen picture cannot be told from a living one.
-    """
-    if history.usual_noise is None or history.relit or history.moved:
-        return None
-    if history.detail_kept < _DETAIL_KEPT:
-        return None
-    most = _most_noise(history)
-    if any(_left(still.noise, history.usual_noise, most)):
-        return None
-    gone = 1 - still.noise[0] / max(history.usual_noise[0], _LEAST_NOISE)
-    return Finding("frozen", gone, max(1 - most[0], 0.0), looks=2)
-
-
-def _most_noise(history: History) -> Noise:
-    """Two keyframes that were coded at other quantisers differ, of however frozen a picture they are."""
-    if "frozen" in (history.standing, history.suspected):
-        return _RESTING_AGAIN if history.rests else _NOISE_AGAIN
-    if not history.rests:
-        return _NOISE_LEFT
-    # Finer keyframes of a living picture with next to no noise of its own differ less by as much.
-    quiet, middling = (most * history.keyframe_step for most in _RESTING_LEFT)
-    return max(quiet, _NOISE_LEFT[0]), max(middling, _NOISE_LEFT[1])
-
-
-def _left(noise: Noise, usual: Noise, most: Noise) -> Iterator[bool]:
-    return (one > limit * max(known, _LEAST_NOISE) for one, known, limit in zip(noise, usual, most, strict=True))
-
-
 def covered(features: Features, history: History, limits: Thresholds) -> Finding | None:
     """The known detail went from most of the view, within a few looks, and nothing stands in its place."""
     likeness = history.likeness
@@ -305,11 +141,6 @@ def blurred(features: Features, history: History, limits: Thresholds) -> Finding
 def _is_frosted(likeness: Likeness, ratio: float) -> bool:
     """Something translucent on the lens, a bag or frost: it takes the edges away and hardly any light."""
     return ratio < _FROSTED and likeness.brightness >= _FROSTED_BRIGHTNESS
-
-
-def unchanged(_: Features, history: History, __: Thresholds) -> Finding | None:
-    """However alive it looks: nothing has happened in it for far longer than ever."""
-    return Finding("frozen", history.lull, TOO_STILL) if history.lull >= TOO_STILL else None
 
 
 def _is_dark_screen(features: Features) -> bool:

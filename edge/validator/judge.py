@@ -12,9 +12,10 @@ from typing import Final, Self
 
 from edge.config.validating import Thresholds
 from edge.validator.baseline import Light, Likeness, Views, relit_by
-from edge.validator.checks import SUDDEN_LOOKS, History, check
+from edge.validator.checks import check
 from edge.validator.effort import Coded, Effort, effort
 from edge.validator.features import Features, Picture, measure
+from edge.validator.history import SUDDEN_LOOKS, History
 from edge.validator.lull import Lull
 from edge.validator.memory import KeptLight, KeptLull, KeptStills, KeptVerdict, KeptViews, Memory, StateUnreadableError
 from edge.validator.stillness import Noise, Stillness, Stills, stillness, strongest

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from validator_views import Sensor, covered, flat, infrared, view, words
 
 from edge.validator.baseline import LOOKS_TO_KNOW, Light, Likeness, Reference
-from edge.validator.checks import CHECKS, History, check
+from edge.validator.checks import CHECKS, check
 from edge.validator.effort import Effort, Rest
 from edge.validator.features import Colour, measure
+from edge.validator.history import History
 from edge.validator.stillness import Stillness, Stills, stillness, strongest
 from edge.validator.thresholds import Thresholds
 
