@@ -35,8 +35,8 @@ _LEAST_GONE: Final = 0.16
 """Share of all cells that must have lost known detail: of a bare wall with a door a lorry may hide all there is."""
 _LEAST_LOST: Final = 0.85
 _LEAST_LOST_TO_CHANGED: Final = 1.2
-_ALL_LOST: Final = 0.95
-"""What shines into the lens leaves more than the rest of it."""
+_ALL_WHITE, _ALL_LOST = 0.8, 0.95
+"""What shines into the lens leaves some of the view; an exposure that went wrong does not."""
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
 _NOTHING_ALIKE: Final = 0.2
@@ -107,7 +107,7 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
     if likeness.lost_share * likeness.known_share < _LEAST_GONE:
         return None
     something_left = likeness.lost_alike >= _NOTHING_ALIKE
-    if _dazzled(likeness) and likeness.lost_share < _ALL_LOST:
+    if _dazzled(likeness):
         return None
     if _lights_out(features, likeness) and (something_left or _is_dark_screen(features)):
         return None
@@ -155,7 +155,7 @@ def _lights_out(features: Features, likeness: Likeness) -> bool:
 
 def _dazzled(likeness: Likeness) -> bool:
     """Something shines into the lens."""
-    return likeness.dazzled_share > _DAZZLED_SHARE
+    return _DAZZLED_SHARE < likeness.dazzled_share < _ALL_WHITE and likeness.lost_share < _ALL_LOST
 
 
 CHECKS: Final[tuple[Check, ...]] = (black, no_signal, frozen, covered, blurred, unchanged)

@@ -124,6 +124,8 @@ CASES = {
     ),
     "covered but for a bright sign": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.7, alike=0.85)}, "covered"),
     "blurred very much": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.7, alike=0.85, lost_alike=0.9)}, None),
+    "overexposed": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.8, alike=0.3, dazzled_share=0.9)}, "covered"),
+    "lamps before a cover": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=1.0, alike=0.0, dazzled_share=0.5)}, "covered"),
     "dazzled": (KNOWN, {}, {"likeness": replace(LIKE, lost_share=0.6, alike=0.1, dazzled_share=0.3)}, None),
     "blurred": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {}, "blurred"),
     "soft but usual": (KNOWN, {"steepness": 0.8 * GOOD.steepness}, {}, None),
