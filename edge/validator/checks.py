@@ -23,6 +23,7 @@ _GREY_LUMA: Final = (24.0, 235.0)
 """Grey between these may be a screen when it is pure; darker asks for more, and brighter is glare."""
 _DARK_SHARE, _DRAWN_SPREAD, _STILL_POINTS = 0.9, 1.0, 0.9
 """Words on black leave so much of it, so pure, and so many points as they were; a few lamps at night do not."""
+_MOST_MASKED: Final = 0.9
 _ALL_DRAWN, _ALL_STILL = 0.95, 0.98
 """Fog is never so pure nor so still, and what shines into the lens leaves more of the picture."""
 _SCREEN_LOST: Final = 0.4
@@ -80,12 +81,14 @@ def no_signal(features: Features, history: History, limits: Thresholds) -> Findi
 
 def _screen_looks(colour: Colour, history: History) -> int:
     """How many looks show that this colour is a screen, 0 where it may be none."""
-    if colour.chroma >= VIVID_CHROMA:
-        return int(colour.spread <= FLAT_SPREAD)
-    if colour.spread > _PURE_SPREAD:
-        return 0
     points_share = history.still.points_share if history.still is not None else 0.0
     still = points_share >= _STILL_POINTS
+    # What lives beside a mask over most of the view is not still.
+    looks = 1 if colour.share >= _MOST_MASKED else 2 * still
+    if colour.chroma >= VIVID_CHROMA:
+        return looks if colour.spread <= FLAT_SPREAD else 0
+    if colour.spread > _PURE_SPREAD:
+        return 0
     if still and colour.spread <= _DRAWN_SPREAD:
         all_drawn = colour.share >= _ALL_DRAWN and points_share >= _ALL_STILL
         if all_drawn or history.strange or (colour.luma < _GREY_LUMA[0] and colour.share >= _DARK_SHARE):
@@ -95,7 +98,7 @@ def _screen_looks(colour: Colour, history: History) -> int:
     # Thick fog is as grey, but it comes slowly.
     gone = history.likeness is None or history.likeness.lost_share >= _SCREEN_LOST
     if gone and history.clear_looks_ago <= SUDDEN_LOOKS:
-        return 1
+        return looks
     return 2 if still and not history.learned else 0
 
 

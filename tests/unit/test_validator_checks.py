@@ -133,6 +133,8 @@ CASES = {
     "soft, another view": (KNOWN, {"steepness": 0.3 * GOOD.steepness}, {"likeness": replace(LIKE, alike=0.1)}, None),
     "no edges at all": (KNOWN, {"steepness": None}, {}, None),
     "vivid screen": (KNOWN, {"colours": (Colour(0.9, 90, 190, 1.0),)}, {}, "no_signal"),
+    "blue mask": (KNOWN, {"colours": (Colour(0.8, 90, 190, 1.0),)}, {"still": still(0.0, points_share=0.84)}, None),
+    "blue screen, large words": (KNOWN, {"colours": (Colour(0.8, 90, 190, 1.0),)}, {"still": still(0.0)}, "no_signal"),
     "blue wall": (KNOWN, {"colours": (Colour(0.9, 90, 190, 4.5),)}, {}, None),
     "grey screen": (
         KNOWN, {"colours": (Colour(0.9, 120, 0, 0.5),)}, {"likeness": replace(LIKE, lost_share=0.9)}, "no_signal",
