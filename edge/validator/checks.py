@@ -40,9 +40,9 @@ _ALL_WHITE, _ALL_LOST = 0.8, 0.95
 """What shines into the lens leaves some of the view; an exposure that went wrong does not."""
 _BLURRED_VIEW: Final = 0.8
 """Correlation with the known view from which on detail was not covered but blurred."""
-_NOTHING_ALIKE: Final = 0.2
-"""Likewise over the cells that lost their detail: a cover leaves nothing (-0.1 to 0.2), lights that go out leave 0.4
-and more, blur and fog as well."""
+_DARK_ALIKE, _BLURRED_ALIKE = 0.2, 0.5
+"""Likewise over the cells that lost their detail, from which on lights went out or the view is blurred: a cover leaves
+-0.1 to 0.2, and to 0.3 at a low bit rate, lights that go out 0.4 and more, a blur 0.8."""
 _FOG_CONTRAST: Final = 0.5
 """Fog and dusk lower all contrast, and of weak edges the encoder makes even slopes; a blur leaves the contrast."""
 _FROSTED, _FROSTED_BRIGHTNESS = 0.5, 0.7
@@ -109,15 +109,14 @@ def covered(features: Features, history: History, limits: Thresholds) -> Finding
         return None
     if likeness.lost_share * likeness.known_share < _LEAST_GONE:
         return None
-    something_left = likeness.lost_alike >= _NOTHING_ALIKE
     if _dazzled(likeness):
         return None
-    if _lights_out(features, likeness) and (something_left or _is_dark_screen(features)):
+    if _lights_out(features, likeness) and (likeness.lost_alike >= _DARK_ALIKE or _is_dark_screen(features)):
         return None
     limit = limits.covered_share * (_STANDING_SHARE if history.standing == "covered" else 1)
     # Where the rim of a cover runs there is detail, though not the known one; a view that was moved is full of that.
     share = likeness.lost_share + likeness.changed_share / 2
-    if share < limit or (something_left and likeness.alike >= _BLURRED_VIEW):
+    if share < limit or (likeness.alike >= _BLURRED_VIEW and likeness.lost_alike >= _BLURRED_ALIKE):
         return None
     if likeness.lost_share < max(_LEAST_LOST * limit, _LEAST_LOST_TO_CHANGED * likeness.changed_share):
         return None
