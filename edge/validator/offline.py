@@ -17,7 +17,7 @@ from rich.table import Table
 
 from edge.clock import rfc3339
 from edge.recordings.segment import SegmentName
-from edge.validator.footage import Footage, UnreadableError
+from edge.validator.footage import MOST_GAP_LOOKS, FileLook, Footage, UnreadableError
 from edge.validator.judge import ChannelJudge
 from edge.validator.thresholds import Thresholds
 from edge.validator.verdict import Change
@@ -26,11 +26,22 @@ GOOD: Final = 0
 FAULTY: Final = 1
 UNUSABLE: Final = 2
 
-_SUFFIXES: Final = frozenset({".mp4", ".mkv", ".mov", ".avi", ".ts", ".m4v", ".webm"})
+_SUFFIXES: Final = frozenset(
+    {".mp4", ".mkv", ".mov", ".avi", ".ts", ".m4v", ".webm", ".h264", ".264", ".h265", ".265", ".hevc"}
+)
 _SEGMENT: Final = re.compile(
     r"(?P<channel>[a-z0-9_-]{1,32})_(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T\d{9}Z(\.part)?\.mp4"
 )
 _WIDTH: Final = 100
+_COMPARED: Final = ("frozen", "no_signal")
+"""What stands by comparing pictures ends by comparing them too."""
+_MOST_GAP_LOOKS: Final = {"no_keyframe": MOST_GAP_LOOKS + 1, "keyframes_damaged": 3}
+_UNSEEN: Final = {
+    "no_keyframe": "no keyframe comes before what cannot be decoded without one. Watch it in a player, and set the"
+    " camera's keyframe interval to 2 s.",
+    "keyframes_damaged": "its keyframes lack parts. Watch it in a player, and look to the camera's network and to"
+    " what recorded it.",
+}
 
 
 @dataclass(slots=True)
@@ -45,6 +56,15 @@ class Stretch:
 
 
 @dataclass(slots=True)
+class Unseen:
+    """A stretch of which no picture could be judged; `reason` is `no_keyframe` or `keyframes_damaged`."""
+
+    reason: str
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(slots=True)
 class Recording:
     """What was found in one file, or in the segments of one channel; times are UTC where the name tells them."""
 
@@ -52,22 +72,27 @@ class Recording:
     files: int
     is_dated: bool
     looks: int = 0
+    predicted_looks: int = 0
+    """Of these so many at pictures that are no keyframes, which cannot tell a frozen camera from a quiet view."""
     from_ms: int | None = None
     to_ms: int | None = None
     learned: bool = False
     faults: list[Stretch] = field(default_factory=list)
+    unseen: list[Unseen] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    counted_fps: float | None = None
+    """Pictures a second by which its times are counted; None where the file holds times."""
 
     @property
     def ok(self) -> bool:
-        """Whether there was something to judge and nothing wrong with it."""
-        return bool(self.looks) and not self.faults and not self.unreadable
+        """Whether all of it was judged and nothing is wrong with it."""
+        return bool(self.looks) and not self.faults and not self.unseen and not self.unreadable
 
     def document(self) -> dict[str, Any]:
         """The recording as JSON types; times in words where they are known."""
         values = asdict(self)
         del values["is_dated"]
-        for found in (values, *values["faults"]):
+        for found in (values, *values["faults"], *values["unseen"]):
             for side in ("from", "to"):
                 found[side] = self.when(found.pop(f"{side}_ms"))
         return {"ok": self.ok, **values}
@@ -91,7 +116,7 @@ def run(
     confirm: int = 3,
     thresholds: Thresholds | None = None,
 ) -> int:
-    """Judge files and folders: 0 all good, 1 a fault or an unreadable file, 2 nothing to judge."""
+    """Judge files and folders: 0 all good, 1 a fault or footage that cannot be judged, 2 nothing to judge."""
     recordings = [judge(name, files, every_s, confirm, thresholds) for name, files in gather(paths)]
     if json:
         document = {"ok": all(one.ok for one in recordings), "recordings": [one.document() for one in recordings]}
@@ -124,23 +149,71 @@ def judge(name: str, files: Sequence[Path], every_s: float, confirm: int, limits
     looking = ChannelJudge(limits, confirm=confirm)
     next_ms: int | None = None
     end_ms: int | None = None
+    seen = _Seen(judged.unseen, every_s)
     for file in files:
         start_ms = _start_ms(file) or 0
-        if end_ms is not None and start_ms - end_ms > every_s * 1000:
+        if end_ms is None or start_ms - end_ms > every_s * 1000:
             looking.resume()
+            seen.begin(start_ms)
         footage = Footage(file)
         try:
-            for look in footage.looks(every_s, from_s=_wait_s(next_ms, start_ms)):
+            for look in footage.looks(every_s, from_s=_wait_s(next_ms, start_ms), is_last=file == files[-1]):
                 at_ms = start_ms + look.at_ms
                 next_ms = at_ms + round(every_s * 1000)
-                _note(judged, looking.look(look.picture, at_ms, look.coded).change, at_ms)
-            if footage.damaged and not footage.shown:
-                judged.unreadable.append(f"{file}: none of its keyframes can be decoded")
+                seen.look(at_ms, footage)
+                judged.predicted_looks += look.is_predicted
+                _note(judged, _change(looking, look, at_ms), at_ms)
         except UnreadableError as error:
             judged.unreadable.append(f"{file}: {error}")
         end_ms = start_ms + footage.length_ms
+        seen.end(end_ms, footage)
+        judged.counted_fps = footage.counted_fps
     judged.learned = looking.learned
     return judged
+
+
+class _Seen:
+    """Up to when a recording was looked at, and the stretches of many looks that were not."""
+
+    def __init__(self, unseen: list[Unseen], every_s: float) -> None:
+        self._unseen, self._every_s = unseen, every_s
+        self._since_ms = 0
+        self._damaged = self._paused_ms = 0
+        self._reason = "no_keyframe"
+        self._open: Unseen | None = None
+
+    def begin(self, at_ms: int) -> None:
+        """What is recorded begins here, at first or after a pause."""
+        self._since_ms, self._reason, self._open = at_ms, "no_keyframe", None
+
+    def look(self, at_ms: int, footage: Footage) -> None:
+        """A picture was judged."""
+        self._pass(at_ms, footage)
+        self.begin(at_ms)
+
+    def end(self, at_ms: int, footage: Footage) -> None:
+        """A file is over; where a look was due in it and there was none, this is told however short it is."""
+        self._pass(at_ms, footage)
+        self._damaged = self._paused_ms = 0
+
+    def _pass(self, at_ms: int, footage: Footage) -> None:
+        if footage.damaged > self._damaged:
+            self._reason = "keyframes_damaged"
+        missing_ms = at_ms - self._since_ms - (footage.paused_ms - self._paused_ms)
+        self._damaged, self._paused_ms = footage.damaged, footage.paused_ms
+        if self._open is not None:
+            self._open.reason, self._open.to_ms = self._reason, at_ms
+        elif footage.missed or missing_ms > _MOST_GAP_LOOKS[self._reason] * self._every_s * 1000:
+            self._open = Unseen(self._reason, self._since_ms, at_ms)
+            self._unseen.append(self._open)
+
+
+def _change(looking: ChannelJudge, look: FileLook, at_ms: int) -> Change | None:
+    """Judge a look; of a predicted picture what is the same as before tells nothing, so that nothing is found by it."""
+    verdict = looking.verdict
+    if look.is_predicted and (verdict is None or verdict.finding.reason not in _COMPARED):
+        looking.resume()
+    return looking.look(look.picture, at_ms, look.coded).change
 
 
 def _note(judged: Recording, change: Change | None, at_ms: int) -> None:
@@ -158,8 +231,8 @@ def _note(judged: Recording, change: Change | None, at_ms: int) -> None:
 
 
 def _wait_s(next_ms: int | None, start_ms: int) -> float:
-    """How far into a file the next look lies."""
-    return 0.0 if next_ms is None else max(0.0, (next_ms - start_ms) / 1000)
+    """How far into a file the next look lies; negative where it is overdue."""
+    return 0.0 if next_ms is None else (next_ms - start_ms) / 1000
 
 
 def _start_ms(file: Path) -> int | None:
@@ -194,8 +267,9 @@ def _print(recordings: Sequence[Recording], out: TextIO) -> None:
         for row in _rows(one):
             table.add_row(*row)
     console.print(table)
-    for line in (line for one in recordings for line in one.unreadable):
-        console.print(f"Cannot be read: {line}")
+    for one in recordings:
+        for line in _remarks(one):
+            console.print(line)
     new = [one.name for one in recordings if one.looks and not one.learned]
     if new:
         console.print(
@@ -203,14 +277,31 @@ def _print(recordings: Sequence[Recording], out: TextIO) -> None:
         )
 
 
+def _remarks(one: Recording) -> Iterator[str]:
+    for line in one.unreadable:
+        yield f"Cannot be read: {line}"
+    for reason in sorted({stretch.reason for stretch in one.unseen}):
+        yield f"Not judged of {one.name}: {_UNSEEN[reason]}"
+    if one.predicted_looks:
+        share = f"{one.looks - one.predicted_looks} of {one.looks}"
+        yield f"Frozen was judged by {share} looks only: keyframes of {one.name} are rare or not whole by themselves."
+    if one.counted_fps is not None:
+        yield f"No times in {one.name}: they are counted, by {one.counted_fps:g} pictures a second."
+
+
 def _rows(one: Recording) -> Iterator[tuple[str, ...]]:
-    if not one.faults:
+    if not one.faults and not one.unseen:
         words = "good" if one.looks else "not judged"
         yield (one.name, str(one.looks), words, _short(one, one.from_ms), _short(one, one.to_ms), "", "")
-    for place, fault in enumerate(one.faults):
+    found: list[Stretch | Unseen] = [*one.faults, *one.unseen]
+    found.sort(key=lambda stretch: stretch.from_ms)
+    for place, stretch in enumerate(found):
         first = (one.name, str(one.looks)) if not place else ("", "")
-        times = (_short(one, fault.from_ms), _short(one, fault.to_ms) or "the end")
-        yield (*first, fault.reason, *times, f"{fault.measured:g}", f"{fault.threshold:g}")
+        times = (_short(one, stretch.from_ms), _short(one, stretch.to_ms) or "the end")
+        if isinstance(stretch, Unseen):
+            yield (*first, "not judged", *times, "", "")
+        else:
+            yield (*first, stretch.reason, *times, f"{stretch.measured:g}", f"{stretch.threshold:g}")
 
 
 def _short(one: Recording, time_ms: int | None) -> str:
