@@ -75,15 +75,12 @@ def test_a_link_that_delays_loses_and_throttles_loses_no_event(lab, site) -> Non
 
 def test_a_site_broker_killed_with_a_backlog_costs_no_event(lab, site) -> None:
     """It had said "accepted" to all of it, and forgets it: headquarters finds the holes and asks."""
-    site.broker.save()
-    memory = site.broker.folder / "mosquitto.db"
-    remembered = memory.read_bytes()
+    memory = site.broker.save()
     site.link.cut()
     accepted = {path: cursor(path)[0] for path in site.outbox_paths()}
     site.tell_all("append 300")
     until(lambda: all(cursor(path)[0] >= before + 300 for path, before in accepted.items()), 60, lab.explain)
-    site.broker.kill()
-    memory.write_bytes(remembered)  # it may have saved some of the backlog: it does so every half minute
+    site.broker.kill_as_saved(memory)
     site.broker.start()
     held = lab.prove()
     told = [said for said in held.said("events_missing", "hq") if said["source"].startswith("/jkt-001/")]
@@ -122,13 +119,14 @@ def test_processes_of_a_site_killed_go_on_with_the_next_number(lab, site) -> Non
 def test_a_deleted_outbox_has_its_undelivered_events_named_as_lost(lab, site) -> None:
     """They lay in the outbox and in the memory of the site's broker, and both are gone: nobody can bring them."""
     lab.prove()
+    memory = site.broker.save()
     site.link.cut()
     site.processes["recorder"].tell("append 40")
     until(lab.behind, 30)
     time.sleep(0.5)
     site.processes["recorder"].stop()
     ended = lab.delete_outbox(site, "recorder")
-    site.broker.kill()
+    site.broker.kill_as_saved(memory)
     held = lab.prove()
     gone = {key.sequence for key in lab.buried if key not in held.events}
     assert len(gone) >= 40
