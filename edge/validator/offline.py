@@ -17,9 +17,10 @@ from rich.table import Table
 
 from edge.clock import rfc3339
 from edge.recordings.segment import SegmentName
-from edge.validator.footage import MOST_GAP_LOOKS, FileLook, Footage, UnreadableError
+from edge.validator.footage import FileLook, Footage, UnreadableError
 from edge.validator.judge import ChannelJudge
 from edge.validator.thresholds import Thresholds
+from edge.validator.unseen import Seen, Unseen
 from edge.validator.verdict import Change
 
 GOOD: Final = 0
@@ -35,7 +36,6 @@ _SEGMENT: Final = re.compile(
 _WIDTH: Final = 100
 _COMPARED: Final = ("frozen", "no_signal")
 """What stands by comparing pictures ends by comparing them too."""
-_MOST_GAP_LOOKS: Final = {"no_keyframe": MOST_GAP_LOOKS + 1, "keyframes_damaged": 3}
 _UNSEEN: Final = {
     "no_keyframe": "no keyframe comes before what cannot be decoded without one. Watch it in a player, and set the"
     " camera's keyframe interval to 2 s.",
@@ -53,15 +53,6 @@ class Stretch:
     to_ms: int | None
     measured: float
     threshold: float
-
-
-@dataclass(slots=True)
-class Unseen:
-    """A stretch of which no picture could be judged; `reason` is `no_keyframe` or `keyframes_damaged`."""
-
-    reason: str
-    from_ms: int
-    to_ms: int
 
 
 @dataclass(slots=True)
@@ -149,7 +140,7 @@ def judge(name: str, files: Sequence[Path], every_s: float, confirm: int, limits
     looking = ChannelJudge(limits, confirm=confirm)
     next_ms: int | None = None
     end_ms: int | None = None
-    seen = _Seen(judged.unseen, every_s)
+    seen = Seen(judged.unseen, every_s)
     for file in files:
         start_ms = _start_ms(file) or 0
         if end_ms is None or start_ms - end_ms > every_s * 1000:
@@ -170,42 +161,6 @@ def judge(name: str, files: Sequence[Path], every_s: float, confirm: int, limits
         judged.counted_fps = footage.counted_fps
     judged.learned = looking.learned
     return judged
-
-
-class _Seen:
-    """Up to when a recording was looked at, and the stretches of many looks that were not."""
-
-    def __init__(self, unseen: list[Unseen], every_s: float) -> None:
-        self._unseen, self._every_s = unseen, every_s
-        self._since_ms = 0
-        self._damaged = self._paused_ms = 0
-        self._reason = "no_keyframe"
-        self._open: Unseen | None = None
-
-    def begin(self, at_ms: int) -> None:
-        """What is recorded begins here, at first or after a pause."""
-        self._since_ms, self._reason, self._open = at_ms, "no_keyframe", None
-
-    def look(self, at_ms: int, footage: Footage) -> None:
-        """A picture was judged."""
-        self._pass(at_ms, footage)
-        self.begin(at_ms)
-
-    def end(self, at_ms: int, footage: Footage) -> None:
-        """A file is over; where a look was due in it and there was none, this is told however short it is."""
-        self._pass(at_ms, footage)
-        self._damaged = self._paused_ms = 0
-
-    def _pass(self, at_ms: int, footage: Footage) -> None:
-        if footage.damaged > self._damaged:
-            self._reason = "keyframes_damaged"
-        missing_ms = at_ms - self._since_ms - (footage.paused_ms - self._paused_ms)
-        self._damaged, self._paused_ms = footage.damaged, footage.paused_ms
-        if self._open is not None:
-            self._open.reason, self._open.to_ms = self._reason, at_ms
-        elif footage.missed or missing_ms > _MOST_GAP_LOOKS[self._reason] * self._every_s * 1000:
-            self._open = Unseen(self._reason, self._since_ms, at_ms)
-            self._unseen.append(self._open)
 
 
 def _change(looking: ChannelJudge, look: FileLook, at_ms: int) -> Change | None:
