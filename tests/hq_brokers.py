@@ -116,13 +116,8 @@ class RealMosquitto:
         self.process.wait()
         self.process = None
 
-    def kill_as_saved(self, memory: bytes) -> None:
-        """Kill -9, with what was in its memory on the disk: it saves it every half minute, whatever came since."""
-        self.kill()
-        (self.folder / "mosquitto.db").write_bytes(memory)
-
-    def save(self) -> bytes:
-        """Have it write its memory to the disk now, and return that."""
+    def save(self) -> None:
+        """Have it write its memory to the disk now."""
         path = self.folder / "mosquitto.db"
         before = path.stat().st_mtime_ns if path.exists() else 0
         psutil.Process(self.pid).send_signal(signal.SIGUSR1)
@@ -130,7 +125,6 @@ class RealMosquitto:
         while not path.exists() or path.stat().st_mtime_ns == before:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        return path.read_bytes()
 
     def reload(self) -> None:
         """Have it read users and rights again."""
